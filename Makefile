@@ -1,0 +1,27 @@
+# The two commands: `make demo` (ONESHOT=1 to stop when it is done) and `make test`.
+.PHONY: demo test matrix clean
+
+demo: .venv/.installed
+	exec .venv/bin/python -m examples.demo $(if $(ONESHOT),--oneshot)
+
+test: .venv/.installed-dev
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/python -m mypy
+	.venv/bin/python -m pytest --cov
+
+# Every supported Python, Django and minio; `nox --list` shows the corners.
+matrix: .venv/.installed-dev
+	.venv/bin/nox
+
+clean:
+	rm -rf .venv .nox .coverage .mypy_cache .pytest_cache .ruff_cache
+
+.venv/.installed: pyproject.toml
+	"$$(tools/find_python.sh)" -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+.venv/.installed-dev: .venv/.installed
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@

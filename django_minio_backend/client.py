@@ -1,0 +1,399 @@
+"""The S3 operations that storages need, for one bucket, in our own small types.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import datetime
+import hashlib
+import json
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import IO, Any
+from urllib.parse import unquote_plus
+from xml.sax.saxutils import escape
+
+from django.utils.datastructures import CaseInsensitiveMapping
+
+from django_minio_backend import errors
+from django_minio_backend.errors import StorageError, Where
+from django_minio_backend.options import Options
+from django_minio_backend.sdk import credentials_source
+from django_minio_backend.transport import Response, Transport, translated
+
+#: S3's limit for one PUT. https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+MAX_SINGLE_PUT = 5 * 2**30
+MAX_PARTS = 10_000
+_CUSTOMER_KEY = "x-amz-server-side-encryption-customer-"
+_ONLY_NEW = {"If-None-Match": "*"}
+
+
+@dataclass(frozen=True)
+class ObjectStat:
+    """What a HEAD says of an object. `size` is bytes, `last_modified` aware UTC.
+
+    `metadata` holds all its headers, whatever their case.
+    """
+
+    bucket_name: str
+    object_name: str
+    size: int
+    etag: str
+    last_modified: datetime.datetime
+    content_type: str
+    metadata: Mapping[str, str]
+    version_id: str | None
+
+
+@dataclass(frozen=True)
+class Block:
+    """Bytes `[start, start + len(data))` of an object of `total` bytes."""
+
+    data: bytes
+    total: int
+    etag: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One object of a listing."""
+
+    key: str
+    size: int
+    etag: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a listing: common prefixes (folders) and objects."""
+
+    prefixes: Sequence[str]
+    entries: Sequence[Entry]
+
+
+class Client:
+    """S3 for one bucket. Every method is one request unless it says otherwise.
+
+    All raise the `StorageError` of what went wrong.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self.transport = Transport(options, credentials_source(options))
+        # An encryption key that the client holds goes with every request that touches content.
+        self._customer_key = {
+            name: value
+            for name, value in options.sse.items()
+            if name.lower().startswith(_CUSTOMER_KEY)
+        }
+        self._bucket_seen = False
+
+    def for_bucket(self, bucket: str) -> Client:
+        return Client(dataclasses.replace(self._options, bucket=bucket))
+
+    # Objects
+
+    def put(
+        self,
+        key: str,
+        body: bytes | IO[bytes],
+        headers: Mapping[str, str],
+        *,
+        sha256: str = "",
+        only_new: bool = False,
+    ) -> None:
+        """Store an object; with `only_new` raise ObjectExists when there is one already.
+
+        A `body` that is a stream must be able to seek and needs its hex digest.
+        """
+        sent = {**headers, **(_ONLY_NEW if only_new else {})}
+        if isinstance(body, bytes) and any(n.startswith("x-amz-object-lock") for n in headers):
+            sent["Content-MD5"] = _content_md5(body)
+        self.transport.send("PUT", key, headers=sent, body=body, sha256=sha256)
+
+    def stat(self, key: str) -> ObjectStat:
+        try:
+            response = self.transport.send("HEAD", key, headers=self._customer_key)
+        except errors.ObjectNotFound as error:
+            if not error.code:
+                self._make_sure_of_the_bucket()
+            raise
+        headers = response.headers
+        return ObjectStat(
+            bucket_name=self.transport.where.bucket,
+            object_name=key,
+            size=int(headers.get("Content-Length", 0)),
+            etag=_etag(headers.get("ETag", "")),
+            last_modified=parsedate_to_datetime(headers["Last-Modified"]),
+            content_type=headers.get("Content-Type", ""),
+            metadata=CaseInsensitiveMapping(dict(headers)),
+            version_id=headers.get("x-amz-version-id"),
+        )
+
+    def read(self, key: str, start: int, stop: int, *, etag: str = "") -> Block:
+        """Return the bytes `[start, stop)`, fewer where the object ends before.
+
+        With `etag` raises ObjectChanged when the object is no longer the one of that ETag. A
+        connection that breaks midway is resumed where it broke, MINIO_RETRIES times at most.
+        """
+        pieces: list[bytes] = []
+        attempts = self._options.retries
+        while True:
+            opened = self._open_range(key, start + sum(map(len, pieces)), stop, etag)
+            if opened is None:
+                return Block(b"", 0, etag)
+            etag = opened.etag
+            try:
+                opened.read_into(pieces)
+            except errors.ServerUnreachable:
+                if attempts == 0:
+                    raise
+                attempts -= 1
+            else:
+                return Block(b"".join(pieces), opened.total, etag)
+
+    def _open_range(self, key: str, start: int, stop: int, etag: str) -> _OpenRange | None:
+        headers = {"Range": f"bytes={start}-{stop - 1}", **self._customer_key}
+        if etag:
+            headers["If-Match"] = f'"{etag}"'
+        try:
+            response = self.transport.send("GET", key, headers=headers, stream=True)
+        except StorageError as error:
+            # The server has no bytes for any range of an empty object.
+            if error.status == 416 and start == 0:
+                return None
+            if etag and error.status in {404, 412}:
+                raise errors.build(
+                    errors.ObjectChanged, self.transport.where.of(key), status=error.status
+                ) from error
+            raise
+        return _OpenRange(response, self.transport.where.of(key), start, stop)
+
+    def delete(self, key: str) -> None:
+        """Delete an object; that there is none is no error."""
+        try:
+            self.transport.send("DELETE", key)
+        except errors.ObjectNotFound as error:
+            if not error.code:
+                self._make_sure_of_the_bucket()
+
+    def pages(self, prefix: str, *, delimiter: str = "") -> Iterator[Page]:
+        """Yield the pages of a listing, a request each, in key order.
+
+        Raises UnexpectedAnswer rather than end early or go in circles when a page says that
+        there is more but not where, or where it has been before.
+        """
+        query = [("list-type", "2"), ("encoding-type", "url"), ("prefix", prefix)]
+        query += [("delimiter", delimiter)] if delimiter else []
+        token = ""
+        while True:
+            at = [("continuation-token", token)] if token else []
+            response = self.transport.send("GET", query=[*query, *at])
+            root = self._xml(response, "ListBucketResult")
+            yield _page(root)
+            if _text(root, "IsTruncated") != "true":
+                return
+            following = _text(root, "NextContinuationToken")
+            if not following or following == token:
+                raise self._unexpected("a listing says that it goes on, but not where")
+            token = following
+
+    # Uploads in parts
+
+    def start_parts(self, key: str, headers: Mapping[str, str]) -> str:
+        """Begin an upload in parts and return its id."""
+        response = self.transport.send("POST", key, query=[("uploads", "")], headers=headers)
+        root = self._xml(response, "InitiateMultipartUploadResult")
+        if upload := _text(root, "UploadId"):
+            return upload
+        raise self._unexpected("an upload has no id", key)
+
+    def put_part(self, key: str, upload: str, number: int, body: bytes) -> str:
+        """Send part `number` (from 1) and return its ETag."""
+        response = self.transport.send(
+            "PUT",
+            key,
+            query=[("partNumber", str(number)), ("uploadId", upload)],
+            headers=self._customer_key,
+            body=body,
+        )
+        return _etag(response.headers.get("ETag", ""))
+
+    def finish_parts(
+        self, key: str, upload: str, etags: Sequence[str], *, only_new: bool = False
+    ) -> None:
+        """Make the object out of its parts; until then nobody sees it."""
+        parts = "".join(
+            f"<Part><PartNumber>{number}</PartNumber><ETag>{escape(etag)}</ETag></Part>"
+            for number, etag in enumerate(etags, 1)
+        )
+        response = self.transport.send(
+            "POST",
+            key,
+            query=[("uploadId", upload)],
+            headers={**self._customer_key, **(_ONLY_NEW if only_new else {})},
+            body=f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode(),
+        )
+        # S3 may find out that it failed after it has begun to answer 200.
+        root = self._xml(response, "CompleteMultipartUploadResult", "Error")
+        if _local(root) == "Error":
+            code = _text(root, "Code")
+            raise errors.build(
+                errors.error_class(500, code), self.transport.where.of(key), detail=code, code=code
+            )
+
+    def abort_parts(self, key: str, upload: str) -> None:
+        """Throw the parts of an unfinished upload away."""
+        self.transport.send("DELETE", key, query=[("uploadId", upload)])
+
+    # The bucket
+
+    def bucket_exists(self) -> bool:
+        try:
+            self.transport.send("HEAD")
+        except errors.BucketNotFound:
+            return False
+        return True
+
+    def make_bucket(self) -> None:
+        """Create the bucket; that it is there and ours already is no error."""
+        region = self._options.region
+        body = b"" if region == "us-east-1" else _LOCATION.format(escape(region)).encode()
+        try:
+            self.transport.send("PUT", body=body)
+        except StorageError as error:
+            if error.code != "BucketAlreadyOwnedByYou":
+                raise
+
+    def location(self, **limits: Any) -> str:
+        """Return the bucket's region: the cheapest question whose refusal says why."""
+        response = self.transport.send("GET", query=[("location", "")], **limits)
+        root = self._xml(response, "LocationConstraint")
+        return root.text or "us-east-1"
+
+    def policy(self) -> dict[str, Any] | None:
+        """Return the bucket's policy, None when it has none."""
+        try:
+            response = self.transport.send("GET", query=[("policy", "")])
+        except StorageError as error:
+            if error.code == "NoSuchBucketPolicy":
+                return None
+            raise
+        found: dict[str, Any] = json.loads(response.data)
+        return found
+
+    def set_policy(self, policy: Mapping[str, Any] | None) -> None:
+        """Give the bucket a policy; None takes it away."""
+        if policy is None:
+            self.transport.send("DELETE", query=[("policy", "")])
+        else:
+            body = json.dumps(policy).encode()
+            headers = {"Content-MD5": _content_md5(body)}
+            self.transport.send("PUT", query=[("policy", "")], headers=headers, body=body)
+
+    def _make_sure_of_the_bucket(self) -> None:
+        """Raise BucketNotFound when a bare 404 for an object meant the bucket; asks once."""
+        if not self._bucket_seen:
+            if not self.bucket_exists():
+                raise errors.build(errors.BucketNotFound, self.transport.where, status=404)
+            self._bucket_seen = True
+
+    def _xml(self, response: Response, *expected: str) -> ET.Element:
+        try:
+            root = ET.fromstring(response.data)
+        except ET.ParseError as error:
+            raise self._unexpected(f"the answer is no XML: {error}") from error
+        if _local(root) not in expected:
+            raise self._unexpected(f"a <{_local(root)}> came instead of a <{expected[0]}>")
+        return root
+
+    def _unexpected(self, detail: str, key: str = "") -> StorageError:
+        return errors.build(
+            errors.UnexpectedAnswer, self.transport.where.of(key), detail=detail, status=200
+        )
+
+
+class _OpenRange:
+    """The answer to a ranged GET while its body arrives."""
+
+    def __init__(self, response: Response, where: Where, start: int, stop: int) -> None:
+        self.etag = _etag(response.headers.get("ETag", ""))
+        self._response = response
+        self._where = where
+        self.total = self._total(start)
+        self._missing = min(stop, self.total) - start
+
+    def read_into(self, pieces: list[bytes]) -> None:
+        """Append what is missing; whatever arrived before a broken connection is kept."""
+        try:
+            while self._missing > 0:
+                with translated(self._where):
+                    data = self._response.read(self._missing)
+                if not data:
+                    raise errors.build(
+                        errors.ServerUnreachable, self._where, detail="the answer was cut short"
+                    )
+                pieces.append(data)
+                self._missing -= len(data)
+        finally:
+            # A body that was not read to its end leaves a connection that cannot be used again.
+            if self._missing == 0 and not self._response.length_remaining:
+                self._response.release_conn()
+            else:
+                self._response.close()
+
+    def _total(self, start: int) -> int:
+        headers = self._response.headers
+        unit, _, given = headers.get("Content-Range", "").partition("/")
+        if self._response.status == 206 and unit.startswith(f"bytes {start}-") and given.isdigit():
+            return int(given)
+        # A server or proxy that ignores ranges answers with the whole object.
+        if self._response.status == 200 and start == 0 and "Content-Length" in headers:
+            return int(headers["Content-Length"])
+        self._response.close()
+        raise errors.build(
+            errors.UnexpectedAnswer, self._where, detail="not the range that was asked for"
+        )
+
+
+_LOCATION = (
+    '<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+    "<LocationConstraint>{}</LocationConstraint></CreateBucketConfiguration>"
+)
+
+
+def _page(root: ET.Element) -> Page:
+    decode = unquote_plus if _text(root, "EncodingType") == "url" else str
+    prefixes, entries = [], []
+    for element in root:
+        kind = _local(element)
+        if kind == "CommonPrefixes":
+            prefixes.append(decode(_text(element, "Prefix")))
+        elif kind == "Contents":
+            fields = {_local(child): child.text or "" for child in element}
+            entries.append(
+                Entry(decode(fields["Key"]), int(fields["Size"]), _etag(fields.get("ETag", "")))
+            )
+    return Page(prefixes, entries)
+
+
+def _local(element: ET.Element) -> str:
+    """Return an element's name without its namespace, which servers do not agree on."""
+    return element.tag.rpartition("}")[2]
+
+
+def _text(element: ET.Element, name: str) -> str:
+    return next((child.text or "" for child in element if _local(child) == name), "")
+
+
+def _etag(header: str) -> str:
+    return header.strip('"')
+
+
+def _content_md5(body: bytes) -> str:
+    return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()

@@ -1,0 +1,86 @@
+"""The door to the minio SDK, and the only module that imports it.
+
+Objects and buckets go over `client`; the SDK serves for its credential providers and for those
+who want a `minio.Minio` of their own. It is imported when first asked for.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import urllib3
+from django.utils.module_loading import import_string
+
+from django_minio_backend.errors import ConfigurationError
+from django_minio_backend.options import Options
+from django_minio_backend.parsing import Endpoint
+from django_minio_backend.signing import Credentials
+
+if TYPE_CHECKING:
+    from minio import Minio as Minio
+else:
+    Minio = Any
+
+
+def credentials_source(options: Options) -> Callable[[], Credentials]:
+    """Return what gives the credentials for each request; providers refresh theirs themselves."""
+    if options.credentials is None:
+        fixed = Credentials(options.access_key, options.secret_key, options.session_token)
+        return lambda: fixed
+    return _ProviderSource(options).credentials
+
+
+def minio_client(options: Options, endpoint: Endpoint, http_client: urllib3.PoolManager) -> Minio:
+    """Return a `minio.Minio` for `endpoint` that shares our connections."""
+    from minio import Minio
+
+    arguments: dict[str, Any] = {
+        "endpoint": endpoint.netloc,
+        "access_key": options.access_key or None,
+        "secret_key": options.secret_key or None,
+        "session_token": options.session_token,
+        "secure": endpoint.secure,
+        "region": options.region,
+        "http_client": http_client,
+    }
+    if options.credentials is not None:
+        arguments.update(access_key=None, secret_key=None, session_token=None)
+        arguments["credentials"] = _ProviderSource(options).provider()
+    known = inspect.signature(Minio).parameters
+    return Minio(**{name: value for name, value in arguments.items() if name in known})
+
+
+class _ProviderSource:
+    """Credentials from MINIO_CREDENTIALS: a provider, or what a callable or dotted path gives."""
+
+    def __init__(self, options: Options) -> None:
+        self._alias = options.alias
+        self._given = options.credentials
+        self._provider: Any = None
+
+    def provider(self) -> Any:
+        if self._provider is None:
+            self._provider = self._resolve()
+        return self._provider
+
+    def credentials(self) -> Credentials:
+        found = self.provider().retrieve()
+        return Credentials(found.access_key, found.secret_key, found.session_token)
+
+    def _resolve(self) -> Any:
+        given = self._given
+        if isinstance(given, str):
+            try:
+                given = import_string(given)
+            except ImportError as error:
+                raise self._fault(f"cannot be imported: {error}") from error
+        if not hasattr(given, "retrieve") or isinstance(given, type):
+            given = given()
+        if not hasattr(given, "retrieve"):
+            raise self._fault(f"gives a {type(given).__name__}, not a minio.credentials.Provider")
+        return given
+
+    def _fault(self, fault: str) -> ConfigurationError:
+        return ConfigurationError(f"Storage '{self._alias}': MINIO_CREDENTIALS {fault}.")

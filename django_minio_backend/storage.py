@@ -1,0 +1,312 @@
+"""`MinioBackend`: Django's Storage contract over one bucket."""
+
+from __future__ import annotations
+
+import copy
+import datetime
+import pickle
+from collections.abc import Iterator, Mapping
+from typing import IO, Any, Self, cast
+
+import urllib3
+from django.conf import settings
+from django.core.files.base import File
+from django.core.files.storage import Storage, storages
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from django_minio_backend import buckets, health, names, options, policies, pools, sdk
+from django_minio_backend.client import Client, ObjectStat
+from django_minio_backend.errors import ObjectExists, ObjectNotFound
+from django_minio_backend.files import S3File, Upload, open_object
+from django_minio_backend.links import Links
+
+# Live objects that a pickle cannot carry and that a copy without them would not do without.
+_UNPICKLABLE = ("sse", "http_client", "MINIO_HTTP_CLIENT", "progress")
+# How often a save looks for another name when others keep taking the one it found.
+_ATTEMPTS = 16
+
+
+class MinioBackend(Storage):
+    """Files in one bucket of an S3 server.
+
+    `bucket_name` defaults to MINIO_DEFAULT_BUCKET; `storage_name` is the alias in STORAGES whose
+    OPTIONS apply. Every option may be given as a keyword too, and then wins; so may
+    `replace_existing`, `metadata`, `sse`, `progress`, `tags`, `retention`, `legal_hold` and
+    `http_client`. Raises ConfigurationError for bad input; asks the network nothing.
+    """
+
+    DEFAULT_MEDIA_FILES_BUCKET = options.DEFAULT_MEDIA_FILES_BUCKET
+    _public_path = "django_minio_backend.models.MinioBackend"
+    _is_static = False
+    _constructed: tuple[tuple[Any, ...], dict[str, Any]]
+
+    def __init__(
+        self, bucket_name: str = "", storage_name: str | None = None, **keywords: Any
+    ) -> None:
+        given = {
+            **({"bucket_name": bucket_name} if bucket_name else {}),
+            **({"storage_name": storage_name} if storage_name else {}),
+            **keywords,
+        }
+        self.options = options.for_storage(given, static=self._is_static)
+        self._beyond_alias = options.beyond_alias(self.options.alias, given)
+        self.s3 = Client(self.options)
+        self._links = Links(self.options, sdk.credentials_source(self.options))
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        storage = super().__new__(cls)
+        storage._constructed = (args, kwargs)
+        return storage
+
+    def __repr__(self) -> str:
+        parsed = self.options
+        return (
+            f"<{type(self).__name__} storage={parsed.alias!r} bucket={parsed.bucket!r} "
+            f"endpoint={parsed.endpoint.url!r}>"
+        )
+
+    # Copies, pickles, migrations: what identifies a storage, never its secrets
+
+    def __copy__(self) -> Self:
+        # All state is immutable or shared on purpose.
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        return twin
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return copy.copy(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if held := [name for name in _UNPICKLABLE if self._beyond_alias.get(name) is not None]:
+            raise pickle.PicklingError(
+                f"{self!r} cannot be pickled: its keyword {held[0]} is a live object or a secret. "
+                "Put it into the OPTIONS of an alias."
+            )
+        args, kwargs = self._identity()
+        if not self._has_own_init():
+            kept = {k: v for k, v in self._beyond_alias.items() if k not in options.SECRET}
+            kwargs = {**kept, **kwargs}
+        return _rebuild, (type(self), args, kwargs)
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        """Return what a migration writes: the class, the bucket and the alias."""
+        cls = type(self)
+        path = vars(cls).get("_public_path", f"{cls.__module__}.{cls.__qualname__}")
+        args, kwargs = self._identity()
+        return path, args, kwargs
+
+    def _identity(self) -> tuple[list[Any], dict[str, Any]]:
+        if self._has_own_init():
+            args, kwargs = self._constructed
+            return list(args), {k: v for k, v in kwargs.items() if k not in options.NAMES}
+        given = self._beyond_alias
+        bucket = {"bucket_name": given["bucket_name"]} if "bucket_name" in given else {}
+        # Keywords that name an endpoint are of no alias.
+        alias = {} if "MINIO_ENDPOINT" in given else {"storage_name": self.options.alias}
+        return [], {**bucket, **alias}
+
+    def _has_own_init(self) -> bool:
+        """Say whether a subclass decides itself what its constructor takes."""
+        return type(self).__init__ is not MinioBackend.__init__
+
+    # Saving
+
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+        """Return `name`, or a free alternative where existing objects are not to be replaced."""
+        if self.options.replace_existing and (max_length is None or len(name) <= max_length):
+            return names.clean_name(name)
+        return super().get_available_name(name, max_length)
+
+    def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
+        """Store content and return the name it got, which another writer cannot have taken."""
+        if self.options.bucket_check_on_save:
+            buckets.ensure_once(self.s3, self.options)
+        for _ in range(_ATTEMPTS):
+            try:
+                return super().save(name, content, max_length=max_length)
+            except ObjectExists as error:
+                # Somebody else took the name after it was found free: look for another.
+                taken = error
+                if not _can_rewind(content):
+                    break
+        raise taken
+
+    def _save(self, name: str, content: File[Any]) -> str:
+        self._upload(name, content).send(self.s3, self._key(name), content)
+        return names.clean_name(name)
+
+    def _upload(self, name: str, content: object = None) -> Upload:
+        parsed = self.options
+        return Upload(
+            headers=self._headers(name, getattr(content, "content_type", None)),
+            part_size=parsed.multipart_part_size,
+            parts_from=parsed.multipart_threshold if parsed.multipart_upload else None,
+            only_new=not parsed.replace_existing,
+            progress=parsed.progress,
+        )
+
+    def _headers(self, name: str, claim: object) -> dict[str, str]:
+        parsed = self.options
+        headers = dict(names.media_headers(name, claim, inert=not self._is_static))
+        for more in (parsed.metadata, parsed.sse, parsed.retention, parsed.headers_for(name)):
+            headers = _merged(headers, more)
+        if parsed.tags:
+            headers["x-amz-tagging"] = parsed.tags
+        if parsed.legal_hold:
+            headers["x-amz-object-lock-legal-hold"] = "ON"
+        return headers
+
+    # Reading
+
+    def _open(self, name: str, mode: str = "rb") -> S3File:
+        key = self._key(name)
+
+        def opener(mode: str) -> IO[Any]:
+            return open_object(self.s3, key, mode, lambda: self._upload(name))
+
+        return S3File(opener, name, mode)
+
+    def stat(self, name: str) -> ObjectStat:
+        """Return what the server says of an object. Raises ObjectNotFound when there is none."""
+        return self.s3.stat(self._key(name))
+
+    def exists(self, name: str) -> bool:
+        """Say whether there is such an object; False is the server's word, never an outage's.
+
+        The empty name is the storage's root, which Django's `collectstatic --clear` asks for.
+        """
+        if name == "":
+            return True
+        try:
+            self.stat(name)
+        except ObjectNotFound:
+            return False
+        return True
+
+    def size(self, name: str) -> int:
+        return self.stat(name).size
+
+    def get_modified_time(self, name: str) -> datetime.datetime:
+        """Return when the object was stored: aware UTC, or naive local time without USE_TZ."""
+        modified = self.stat(name).last_modified
+        if settings.USE_TZ:
+            return modified
+        return timezone.make_naive(modified, timezone.get_default_timezone())
+
+    def listdir(self, path: str = "") -> tuple[list[str], list[str]]:
+        """Return the folders and the files directly below `path`, one request per 1,000."""
+        prefix = names.folder_prefix(self.options.location, path)
+        folders: list[str] = []
+        files: list[str] = []
+        for page in self.s3.pages(prefix, delimiter="/"):
+            folders += [folder[len(prefix) : -1] for folder in page.prefixes]
+            # A key that is the prefix itself marks the folder for some programs.
+            files += [entry.key[len(prefix) :] for entry in page.entries if entry.key != prefix]
+        return folders, files
+
+    def delete(self, name: str) -> None:
+        self.s3.delete(self._key(name))
+
+    def url(self, name: str | None) -> str:
+        """Return a link to the object: public as its bucket, or signed. Makes no request."""
+        key = self._key(name or "")
+        return self._links.public(key) if self.options.is_public else self._links.signed(key)
+
+    def _key(self, name: str) -> str:
+        return names.object_key(self.options.location, name)
+
+    # The package's own names
+
+    @property
+    def bucket(self) -> str:
+        return self.options.bucket
+
+    @property
+    def is_bucket_public(self) -> bool:
+        return self.options.is_public
+
+    @property
+    def PRIVATE_BUCKETS(self) -> list[str]:  # noqa: N802
+        return list(self.options.private_buckets)
+
+    @property
+    def PUBLIC_BUCKETS(self) -> list[str]:  # noqa: N802
+        return list(self.options.public_buckets)
+
+    @property
+    def HTTP_CLIENT(self) -> urllib3.PoolManager | None:  # noqa: N802
+        return self.options.http_client
+
+    @property
+    def base_url(self) -> str:
+        """The address that Django uses."""
+        return self.options.endpoint.url
+
+    @property
+    def base_url_external(self) -> str:
+        """The address that browsers use."""
+        return self.options.external_endpoint.url
+
+    @property
+    def same_endpoints(self) -> bool:
+        return self.options.endpoint == self.options.external_endpoint
+
+    @property
+    def client(self) -> sdk.Minio:
+        """A `minio.Minio` for the internal endpoint, on this process's shared connections."""
+        return sdk.minio_client(self.options, self.options.endpoint, self._pool_manager())
+
+    @property
+    def client_external(self) -> sdk.Minio:
+        """A `minio.Minio` for the external endpoint, whose path prefix it cannot know."""
+        return sdk.minio_client(self.options, self.options.external_endpoint, self._pool_manager())
+
+    def _pool_manager(self) -> urllib3.PoolManager:
+        return pools.manager(pools.Connection.of(self.options), self.options.http_client)
+
+    def is_minio_available(self) -> health.MinioServerStatus:
+        """Ask the server whether it is there and takes our credentials, in bounded time."""
+        return health.check(self.s3, self.options)
+
+    def check_bucket_existence(self) -> None:
+        """Create the bucket when it is missing."""
+        buckets.ensure(self.s3, self.options)
+
+    def check_bucket_existences(self) -> None:
+        """Create what is missing of the alias's declared buckets."""
+        for bucket in (*self.options.public_buckets, *self.options.private_buckets):
+            buckets.ensure(self.s3.for_bucket(bucket), self.options)
+
+    def set_bucket_policy(self, bucket: str, policy: Mapping[str, Any]) -> None:
+        self.s3.for_bucket(bucket).set_policy(policy)
+
+    def set_bucket_to_public(self) -> None:
+        """Let everybody read the bucket's objects by name; not list, write or delete."""
+        self.s3.set_policy(policies.public_read(self.bucket))
+
+    def validate_settings(self) -> None:
+        """Kept for callers of version 4: a storage that exists has been validated."""
+
+
+def configured() -> Iterator[tuple[str, MinioBackend]]:
+    """Yield the aliases in STORAGES whose storage is ours, in their order."""
+    for alias, backend in options.aliases():
+        cls = import_string(backend)
+        if isinstance(cls, type) and issubclass(cls, MinioBackend):
+            yield alias, cast(MinioBackend, storages[alias])
+
+
+def _rebuild(cls: type[MinioBackend], args: list[Any], kwargs: dict[str, Any]) -> MinioBackend:
+    return cls(*args, **kwargs)
+
+
+def _can_rewind(content: Any) -> bool:
+    seekable = getattr(content, "seekable", None)
+    return bool(callable(seekable) and seekable())
+
+
+def _merged(headers: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str]:
+    """Return `headers` updated by `more`, header names being case-insensitive."""
+    replaced = {name.lower() for name in more}
+    return {**{n: v for n, v in headers.items() if n.lower() not in replaced}, **more}

@@ -1,0 +1,175 @@
+"""One signed S3 request and its answer: sending, the retry policy, and errors told apart."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from email.utils import parsedate_to_datetime
+from typing import IO, Any
+
+import urllib3
+from urllib3.exceptions import HTTPError, SSLError
+
+from django_minio_backend import errors, pools
+from django_minio_backend.errors import StorageError, Where
+from django_minio_backend.names import quote_key
+from django_minio_backend.options import Options
+from django_minio_backend.signing import EMPTY_SHA256, Credentials, Query, Signer, encode_query
+
+Response = urllib3.BaseHTTPResponse
+
+# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html (RequestTimeTooSkewed)
+_TOLERATED_SKEW = datetime.timedelta(minutes=15)
+# An error document is a few hundred bytes; whatever is longer is no error document.
+_MAX_ERROR_BYTES = 64 * 1024
+
+
+class Transport:
+    """Sends requests for one bucket of one storage. Holds no connection, so it survives a fork."""
+
+    def __init__(self, options: Options, credentials: Callable[[], Credentials]) -> None:
+        self.where = Where(options.alias, options.bucket)
+        self._endpoint = options.endpoint
+        self._connection = pools.Connection.of(options)
+        self._own_client = options.http_client
+        self._credentials = credentials
+        self._signer = Signer(options.region)
+
+    def send(
+        self,
+        method: str,
+        key: str = "",
+        *,
+        query: Query = (),
+        headers: Mapping[str, str] | None = None,
+        body: bytes | IO[bytes] = b"",
+        sha256: str = "",
+        stream: bool = False,
+        **limits: Any,
+    ) -> Response:
+        """Send one request to the bucket or to an object in it and return a 2xx answer.
+
+        `sha256` is the hex digest of a `body` that is a stream. With `stream` the answer's body
+        is left to be read and the connection to be given back by the caller. `limits` are
+        urllib3's `timeout` and `retries`, where a request needs its own.
+
+        Raises the `StorageError` that the answer, or its absence, stands for.
+        """
+        path = f"/{self.where.bucket}/{quote_key(key)}" if key else f"/{self.where.bucket}"
+        if isinstance(body, bytes):
+            sha256 = hashlib.sha256(body).hexdigest() if body else EMPTY_SHA256
+        signed = self._signer.headers(
+            self._credentials(),
+            utc_now(),
+            method,
+            path,
+            query,
+            {"Host": self._endpoint.netloc, **(headers or {})},
+            sha256,
+        )
+        where = self.where.of(key)
+        target = f"{path}?{encoded}" if (encoded := encode_query(query)) else path
+        with translated(where):
+            response = self._exchange(method, target, signed, body, not stream, limits)
+            if response.status >= 300:
+                raise _failure(response, where)
+        return response
+
+    def _exchange(
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes | IO[bytes],
+        preload: bool,
+        limits: Mapping[str, Any],
+    ) -> Response:
+        pool: Any = pools.manager(self._connection, self._own_client)
+        # A proxy must see the whole URL, which is the manager's business.
+        if pool.proxy is None:
+            pool = pools.http_pool(self._connection, self._own_client)
+            limits = {"assert_same_host": False, **limits}
+        else:
+            target = f"{self._endpoint.url}{target}"
+        response: Response = pool.urlopen(
+            method,
+            target,
+            body=body,
+            headers={"User-Agent": "django-minio-backend", **headers},
+            redirect=False,
+            preload_content=preload,
+            decode_content=False,
+            **limits,
+        )
+        return response
+
+
+def utc_now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
+
+
+@contextmanager
+def translated(where: Where) -> Iterator[None]:
+    """Turn what the HTTP library raises into `ServerUnreachable`, the cause chained."""
+    try:
+        yield
+    except HTTPError as error:
+        raise errors.build(errors.ServerUnreachable, where, detail=_detail(error)) from error
+
+
+def _failure(response: Response, where: Where) -> StorageError:
+    """Return the exception for an answer of 300 or above, with S3's error document as its cause."""
+    cause = _read_error(response)
+    kind = errors.error_class(response.status, cause.code)
+    # A HEAD answer has no document. MinIO says in a header which thing is missing; elsewhere
+    # the caller has to find out.
+    if response.status == 404 and not cause.code:
+        kind = errors.ObjectNotFound if where.name else errors.BucketNotFound
+    if response.status == 403 and not cause.code and _clocks_differ(response):
+        kind = errors.ClockSkew
+    built = errors.build(kind, where, detail=str(cause), code=cause.code, status=response.status)
+    built.__cause__ = cause
+    return built
+
+
+def _clocks_differ(response: Response) -> bool:
+    """Say whether the server's clock is further from ours than S3 tolerates."""
+    try:
+        theirs = parsedate_to_datetime(response.headers.get("Date", ""))
+    except ValueError:
+        return False
+    return theirs.tzinfo is not None and abs(theirs - utc_now()) > _TOLERATED_SKEW
+
+
+def _read_error(response: Response) -> errors.S3Failure:
+    try:
+        document = response.read(_MAX_ERROR_BYTES) if not response.closed else b""
+        document = document or response.data or b""
+    finally:
+        response.drain_conn()
+        response.release_conn()
+    fields: dict[str, str] = {}
+    if document.lstrip().startswith(b"<"):
+        with suppress(ET.ParseError):
+            fields = {_local(e.tag): e.text or "" for e in ET.fromstring(document)}
+    headers = response.headers
+    return errors.S3Failure(
+        response.status,
+        fields.get("Code") or headers.get("x-minio-error-code", ""),
+        fields.get("Message") or headers.get("x-minio-error-desc", "").strip('"'),
+        fields.get("RequestId") or headers.get("x-amz-request-id", ""),
+    )
+
+
+def _local(tag: str) -> str:
+    return tag.rpartition("}")[2]
+
+
+def _detail(error: HTTPError) -> str:
+    reason = getattr(error, "reason", None)
+    cause = reason if isinstance(reason, Exception) else error
+    hint = "; for a private certificate authority set MINIO_CA_CERTS"
+    return (str(cause) or type(cause).__name__) + (hint if isinstance(cause, SSLError) else "")

@@ -1,0 +1,80 @@
+"""Run the example project on a MinIO server, check that all of it works, and serve it.
+
+Uses the server named by MINIO_ENDPOINT when there is one, and removes what it made there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from examples.demo.place import throwaway_project
+from examples.demo.report import Failed, heading, note
+
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m examples.demo", description=__doc__)
+    parser.add_argument("--oneshot", action="store_true", help="check everything, serve nothing")
+    oneshot = parser.parse_args().oneshot
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Lines at once, also into a pipe; and a terminal without check marks is no reason to fail.
+        sys.stdout.reconfigure(line_buffering=True, errors="replace")
+    for number in STOPPING:
+        signal.signal(number, _stop)
+    try:
+        with checked_site():
+            return 0 if oneshot else _wait()
+    except Failed as error:
+        print(f" ✗ {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped before it was done; what was made is removed.")
+        return 128 + signal.SIGINT
+
+
+def _wait() -> int:
+    print("\nCtrl-C stops it.")
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        print("\nGoodbye: the site and all that was made for it are being removed.")
+    return 0
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    """Unwind, so that every `with` tidies up; a second signal must not cut that short."""
+    for number in STOPPING:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def checked_site() -> Iterator[None]:
+    """Do and check every step, print it, and serve the site for the length of the block."""
+    heading("django-minio-backend: the example project")
+    with throwaway_project():
+        from examples.demo import checks, site  # models can be imported now, and not before
+
+        checks.prepare()
+        samples = checks.save_samples()
+        checks.fetch_links(samples)
+        with site.serving() as url:
+            checks.fetch_page(url, samples)
+            password = site.create_admin()
+            heading("Links")
+            note("Site", url)
+            note("Admin", f"{url}admin/  user admin, password {password}")
+            checks.print_links(samples)
+            yield
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,176 @@
+"""A real server for the whole run, and buckets of its own, cleaned before use, for each test."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import secrets
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+import urllib3
+from minio import MinioAdmin
+from minio.credentials import StaticProvider
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from django_minio_backend import MinioBackend
+from tests.proxy import tls_end
+from tools.minio_server import Server, running
+
+# A key of our own makes server-side encryption available; the region makes a wrong one an error.
+SERVER_ENVIRONMENT = {
+    "MINIO_KMS_SECRET_KEY": "tests:" + base64.b64encode(b"k" * 32).decode(),
+    "MINIO_SITE_REGION": "us-east-1",
+}
+
+
+@pytest.fixture(scope="session")
+def server(pytestconfig: pytest.Config) -> Iterator[Server]:
+    capture: Any = pytestconfig.pluginmanager.getplugin("capturemanager")
+    with ExitStack() as stack:
+        # A first run may build the server: four minutes that must not look like a hang.
+        with capture.global_and_fixture_disabled():
+            found = stack.enter_context(running(env=SERVER_ENVIRONMENT))
+        yield found
+
+
+@dataclass
+class Buckets:
+    """The buckets of one test and the OPTIONS that declare them."""
+
+    private: str
+    public: str
+    static: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@pytest.fixture
+def buckets(server: Server, settings: Any, request: pytest.FixtureRequest) -> Buckets:
+    unique = hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:12]
+    made = Buckets(f"t-{unique}-private", f"t-{unique}-public", f"t-{unique}-static")
+    made.options = {
+        "MINIO_ENDPOINT": server.endpoint,
+        "MINIO_ACCESS_KEY": server.access_key,
+        "MINIO_SECRET_KEY": server.secret_key,
+        "MINIO_USE_HTTPS": server.secure,
+        "MINIO_DEFAULT_BUCKET": made.private,
+        "MINIO_PRIVATE_BUCKETS": [made.private],
+        "MINIO_PUBLIC_BUCKETS": [made.public],
+        "MINIO_STATIC_FILES_BUCKET": made.static,
+    }
+    settings.STORAGES = {
+        "default": {
+            "BACKEND": "django_minio_backend.models.MinioBackend",
+            "OPTIONS": made.options,
+        },
+        "staticfiles": {
+            "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage",
+        },
+    }
+    for name in (made.private, made.public, made.static):
+        _clean(MinioBackend(name))
+    MinioBackend(made.private).check_bucket_existences()
+    return made
+
+
+def _clean(storage: MinioBackend) -> None:
+    if storage.s3.bucket_exists():
+        for page in storage.s3.pages(""):
+            for entry in page.entries:
+                storage.s3.delete(entry.key)
+        storage.client.remove_bucket(bucket_name=storage.bucket)
+
+
+@pytest.fixture
+def storage(buckets: Buckets) -> MinioBackend:
+    return MinioBackend()
+
+
+@pytest.fixture
+def public_storage(buckets: Buckets) -> MinioBackend:
+    return MinioBackend(buckets.public)
+
+
+class Recorder(urllib3.PoolManager):
+    """A pool manager that notes every request it puts on the wire, retries included."""
+
+    def __init__(self, **keywords: Any) -> None:
+        super().__init__(**keywords)
+        self.requests: list[str] = []
+        recorder = self
+
+        def make_request(pool: Any, conn: Any, method: str, url: str, **kw: Any) -> Any:
+            recorder.requests.append(f"{method} {url}")
+            return HTTPConnectionPool._make_request(pool, conn, method, url, **kw)
+
+        self.pool_classes_by_scheme = {
+            scheme: type("RecordingPool", (base,), {"_make_request": make_request})
+            for scheme, base in (("http", HTTPConnectionPool), ("https", HTTPSConnectionPool))
+        }
+
+    @property
+    def methods(self) -> list[str]:
+        return [request.partition(" ")[0] for request in self.requests]
+
+
+@pytest.fixture
+def recorder() -> Iterator[Recorder]:
+    made = Recorder(retries=False)
+    yield made
+    made.clear()
+
+
+@pytest.fixture
+def fetch() -> Iterator[Callable[..., urllib3.BaseHTTPResponse]]:
+    """A browser's GET: no credentials but those in the link."""
+    with urllib3.PoolManager(retries=False) as http:
+
+        def get(url: str, method: str = "GET", **keywords: Any) -> urllib3.BaseHTTPResponse:
+            return http.request(method, url, redirect=False, **keywords)
+
+        yield get
+
+
+@pytest.fixture
+def restricted(
+    server: Server, tmp_path: Path
+) -> Iterator[Callable[[list[dict[str, Any]]], dict[str, str]]]:
+    """Credentials that a list of policy statements is all they may do."""
+    admin = MinioAdmin(
+        endpoint=server.endpoint,
+        credentials=StaticProvider(server.access_key, server.secret_key),
+        secure=server.secure,
+    )
+    made: list[str] = []
+
+    def make(statements: list[dict[str, Any]]) -> dict[str, str]:
+        policy = tmp_path / "policy.json"
+        policy.write_text(json.dumps({"Version": "2012-10-17", "Statement": statements}))
+        key, secret = secrets.token_hex(8), secrets.token_hex(16)
+        admin.add_service_account(access_key=key, secret_key=secret, policy_file=str(policy))
+        made.append(key)
+        return {"MINIO_ACCESS_KEY": key, "MINIO_SECRET_KEY": secret}
+
+    yield make
+    for key in made:
+        admin.delete_service_account(key)
+    admin._http.clear()
+
+
+@pytest.fixture
+def tls(server: Server, tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """The server behind TLS: its endpoint, and the file of the authority that vouches for it."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    ca_file = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(ca_file))
+    with tls_end(server.endpoint, context) as endpoint:
+        yield endpoint, ca_file

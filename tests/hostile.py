@@ -1,0 +1,82 @@
+"""A server that answers as it is told to: what no well-behaved server can be made to say."""
+
+from __future__ import annotations
+
+import socketserver
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
+
+
+class Answer:
+    """One answer. `cut` sends only so many bytes of the body and hangs up."""
+
+    def __init__(
+        self,
+        status: int,
+        body: str = "",
+        headers: dict[str, str] | None = None,
+        cut: int | None = None,
+    ) -> None:
+        self.status = status
+        self.body = body.encode()
+        self.headers = headers or {}
+        self.cut = cut
+
+
+def s3_error(status: int, code: str, message: str = "as told") -> Answer:
+    return Answer(status, f"<Error><Code>{code}</Code><Message>{message}</Message></Error>")
+
+
+class Hostile(socketserver.ThreadingTCPServer):
+    """Gives its answers in turn, the last one again and again; `requests` are those it saw."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+
+    def __init__(self, *answers: Answer) -> None:
+        self.answers = list(answers)
+        self.requests: list[str] = []
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+    @property
+    def endpoint(self) -> str:
+        return f"127.0.0.1:{self.server_address[1]}"
+
+    def next_answer(self, line: str) -> Answer:
+        self.requests.append(line)
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Hostile
+
+    def answer(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        told = self.server.next_answer(f"{self.command} {self.path}")
+        self.send_response(told.status)
+        for name, value in {"Content-Length": str(len(told.body)), **told.headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(told.body[: told.cut])
+        self.close_connection = told.cut is not None
+
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = answer
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@contextmanager
+def hostile(*answers: Answer) -> Iterator[Hostile]:
+    with Hostile(*answers) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()

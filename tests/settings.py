@@ -1,0 +1,30 @@
+"""Settings of the test project; each test points its storages at buckets of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+SECRET_KEY = "only-for-tests"
+USE_TZ = True
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.staticfiles",
+    "django_minio_backend.apps.DjangoMinioBackendConfig",
+]
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+STATIC_URL = "/static/"
+MEDIA_URL = "/media/"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+STORAGES: dict[str, dict[str, Any]] = {
+    "default": {
+        "BACKEND": "django_minio_backend.models.MinioBackend",
+        "OPTIONS": {
+            "MINIO_ENDPOINT": "127.0.0.1:9",
+            "MINIO_ACCESS_KEY": "nobody",
+            "MINIO_SECRET_KEY": "no-server-listens-here",
+            "MINIO_USE_HTTPS": False,
+        },
+    },
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from django_minio_backend import policies
+
+# As MinIO writes the public policy back.
+WRITTEN_BACK = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Sid": "",
+            "Effect": "Allow",
+            "Principal": "*",
+            "Action": "s3:GetObject",
+            "Resource": ["arn:aws:s3:::b/*"],
+        }
+    ],
+}
+LISTABLE = {
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"AWS": ["*"]}, "Action": ["s3:ListBucket"]},
+    ]
+}
+
+
+def test_policies_are_compared_by_meaning() -> None:
+    assert policies.same(policies.public_read("b"), WRITTEN_BACK)
+    assert not policies.same(policies.public_read("b"), policies.public_read("c"))
+    assert not policies.same(policies.public_read("b"), None)
+    assert policies.same(None, {"Statement": []})
+
+
+def test_the_order_of_statements_and_actions_means_nothing() -> None:
+    one = {"Statement": [{"Action": ["a", "b"]}, {"Action": "c"}]}
+    other = {"Statement": [{"Action": ["c"]}, {"Action": ["b", "a"]}]}
+    assert policies.same(one, other)
+
+
+def test_a_condition_means_something() -> None:
+    plain = {"Statement": [{"Effect": "Allow"}]}
+    condition = {"StringLike": {"aws:Referer": "https://example.com/*"}}
+    guarded = {"Statement": [{"Effect": "Allow", "Condition": condition}]}
+    assert not policies.same(plain, guarded)
+    assert policies.same(guarded, guarded)
+
+
+def test_anonymous_access_is_recognised() -> None:
+    assert policies.grants_anonymous(policies.public_read("b"))
+    assert policies.grants_anonymous(WRITTEN_BACK)
+    assert policies.grants_anonymous(LISTABLE)
+    assert not policies.grants_anonymous(None)
+    deny = {"Statement": [{"Effect": "Deny", "Principal": "*", "Action": "s3:*"}]}
+    assert not policies.grants_anonymous(deny)
+    named = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam::1:root"]}}]}
+    assert not policies.grants_anonymous(named)

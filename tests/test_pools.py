@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from typing import Any
+
+import pytest
+import urllib3
+from django.core.files.base import ContentFile
+
+from django_minio_backend import MinioBackend, pools
+from django_minio_backend.pools import Connection
+from tests.conftest import Buckets
+from tests.hostile import Answer, hostile
+from tools.minio_server import Server
+
+
+def manager_of(storage: MinioBackend) -> urllib3.PoolManager:
+    return pools.manager(Connection.of(storage.options), storage.options.http_client)
+
+
+def test_storages_of_one_connection_share_a_pool(buckets: Buckets) -> None:
+    assert manager_of(MinioBackend()) is manager_of(MinioBackend(buckets.public))
+    assert manager_of(MinioBackend()) is not manager_of(MinioBackend(MINIO_READ_TIMEOUT=7))
+
+
+def test_threads_share_a_pool_and_reuse_its_connections(buckets: Buckets) -> None:
+    storage = MinioBackend(MINIO_READ_TIMEOUT=59)
+    connections = 4
+    start = threading.Barrier(connections)
+
+    def work(number: int) -> None:
+        start.wait()
+        for round_ in range(5):
+            MinioBackend(MINIO_READ_TIMEOUT=59).save(f"{number}/{round_}", ContentFile(b"x"))
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(connections)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    pool = pools.http_pool(Connection.of(storage.options), None)
+    assert pool.num_requests == 2 * 5 * connections
+    assert pool.num_connections <= connections
+
+
+def test_a_projects_own_client_is_used_as_it_is(buckets: Buckets) -> None:
+    settings_client, keyword_client = urllib3.PoolManager(), urllib3.PoolManager()
+    storage = MinioBackend(MINIO_HTTP_CLIENT=settings_client)
+    assert manager_of(storage) is storage.HTTP_CLIENT is settings_client
+    storage = MinioBackend(MINIO_HTTP_CLIENT=settings_client, http_client=keyword_client)
+    assert manager_of(storage) is keyword_client
+
+
+def test_time_outs_and_retries_are_those_of_the_options() -> None:
+    storage = MinioBackend(MINIO_CONNECT_TIMEOUT=1.5, MINIO_READ_TIMEOUT=2, MINIO_RETRIES=1)
+    keywords = manager_of(storage).connection_pool_kw
+    assert (keywords["timeout"].connect_timeout, keywords["timeout"].read_timeout) == (1.5, 2)
+    assert keywords["retries"].total == 1
+
+
+def test_a_proxy_is_asked_for_the_whole_address() -> None:
+    found = Answer(200, headers={"Last-Modified": "Sat, 21 Nov 2026 11:50:09 GMT"})
+    with hostile(found) as proxy:
+        with urllib3.ProxyManager(f"http://{proxy.endpoint}") as client:
+            storage = MinioBackend("some-bucket", http_client=client)
+            assert storage.exists("a.txt")
+        assert proxy.requests == ["HEAD http://127.0.0.1:9/some-bucket/a.txt"]
+
+
+FORK = """
+import os, sys
+import django
+from django.conf import settings
+options = {
+    "MINIO_ENDPOINT": os.environ["ENDPOINT"],
+    "MINIO_ACCESS_KEY": os.environ["KEY"],
+    "MINIO_SECRET_KEY": os.environ["SECRET"],
+}
+backend = "django_minio_backend.models.MinioBackend"
+settings.configure(STORAGES={"default": {"BACKEND": backend, "OPTIONS": options}})
+django.setup()
+from django.core.files.base import ContentFile
+from django_minio_backend import MinioBackend, pools
+import urllib3
+own = urllib3.PoolManager()
+storages = [MinioBackend(sys.argv[1]), MinioBackend(sys.argv[1], http_client=own)]
+for storage in storages:
+    storage.save("parent.txt", ContentFile(b"x"))
+def pool_of(storage):
+    return pools.http_pool(pools.Connection.of(storage.options), storage.HTTP_CLIENT)
+before = [pool_of(storage) for storage in storages]
+if os.fork() == 0:
+    after = [pool_of(storage) for storage in storages]
+    for storage in storages:
+        storage.save("child.txt", ContentFile(b"x"))
+    os._exit(0 if not any(a is b for a, b in zip(before, after)) else 1)
+assert os.waitstatus_to_exitcode(os.wait()[1]) == 0, "the child shares the parent's pool"
+for storage in storages:
+    assert storage.open("parent.txt").read() == b"x"
+    assert pool_of(storage).num_connections == 1, "the parent lost its connection"
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_child_makes_its_own_connections(buckets: Buckets, server: Server) -> None:
+    environment: dict[str, Any] = {
+        **os.environ,
+        "ENDPOINT": server.endpoint,
+        "KEY": server.access_key,
+        "SECRET": server.secret_key,
+    }
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", FORK, buckets.private],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,575 @@
+from __future__ import annotations
+
+import copy
+import datetime
+import io
+import os
+import pickle
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import pytest
+import urllib3
+from django.core.exceptions import SuspiciousFileOperation
+from django.core.files.base import ContentFile, File
+from django.core.files.uploadedfile import SimpleUploadedFile
+from minio.commonconfig import GOVERNANCE, Tags
+from minio.retention import Retention
+from minio.sse import SseS3
+
+from django_minio_backend import MinioBackend, names
+from django_minio_backend.errors import ConfigurationError, ObjectExists, StorageFull
+from tests.conftest import Buckets, Recorder
+from tests.hostile import hostile, s3_error
+from tests.test_names import BAD_NAMES
+from tools.minio_server import Server
+
+Fetch = Callable[..., urllib3.BaseHTTPResponse]
+
+ODD_NAMES = [
+    "a b.txt",
+    "h#a?s%h+&=.txt",
+    "ünï/cödé ☃.txt",
+    "a'(b)!*~.txt",
+    "100%25.txt",
+    "日本/語.txt",
+]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_odd_names_survive_save_listing_link_and_get(
+    storage: MinioBackend, public_storage: MinioBackend, fetch: Fetch, name: str
+) -> None:
+    for each in (storage, public_storage):
+        assert each.save(name, ContentFile(name.encode())) == name
+        folder, _, file = name.rpartition("/")
+        assert file in each.listdir(folder)[1]
+        with each.open(name) as opened:
+            assert opened.read() == name.encode()
+        answer = fetch(each.url(name))
+        assert (answer.status, answer.data) == (200, name.encode())
+
+
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_bad_names_are_refused_before_any_request(
+    buckets: Buckets, recorder: Recorder, name: str
+) -> None:
+    storage = MinioBackend(http_client=recorder)
+    calls: list[Callable[[str], object]] = [
+        lambda n: storage.save(n, ContentFile(b"x")),
+        storage.open,
+        storage.stat,
+        storage.size,
+        storage.delete,
+        storage.url,
+        storage.get_modified_time,
+    ]
+    # The empty name is the root, which exists.
+    calls += [storage.exists] if name else []
+    for call in calls:
+        with pytest.raises(SuspiciousFileOperation):
+            call(name)
+    assert recorder.requests == []
+
+
+def test_over_long_keys_are_refused_before_any_request(
+    buckets: Buckets, recorder: Recorder
+) -> None:
+    with pytest.raises(SuspiciousFileOperation, match="too long"):
+        MinioBackend(http_client=recorder).save("x/" * 512 + "y", ContentFile(b""))
+    assert recorder.requests == []
+
+
+def test_a_segment_too_long_for_the_server_is_a_suspicious_name(storage: MinioBackend) -> None:
+    with pytest.raises(SuspiciousFileOperation, match="255 bytes"):
+        storage.save("x" * 300, ContentFile(b""))
+
+
+def pipe(data: bytes, buffering: int = -1) -> Any:
+    reader, writer = os.pipe()
+    with open(writer, "wb") as sink:
+        sink.write(data)
+    return open(reader, "rb", buffering=buffering)
+
+
+def generator() -> Iterator[bytes]:
+    yield from (b"con", b"tent")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: ContentFile(b"content"),
+        lambda: ContentFile("content"),
+        lambda: io.BytesIO(b"content"),
+        lambda: io.StringIO("content"),
+        lambda: SimpleUploadedFile("x", b"content"),
+        generator,
+        lambda: iter([b"", b"con", "", "tent"]),
+        lambda: File(cast(Any, generator()), "x"),
+        lambda: pipe(b"content"),
+        lambda: pipe(b"content", buffering=0),
+    ],
+    ids=[
+        "content file",
+        "text",
+        "bytes",
+        "text io",
+        "upload",
+        "generator",
+        "mixed iterator",
+        "file of generator",
+        "pipe",
+        "raw pipe",
+    ],
+)
+def test_any_content_can_be_saved(storage: MinioBackend, make: Callable[[], Any]) -> None:
+    content = make()
+    try:
+        storage.save("x.bin", content)
+    finally:
+        if hasattr(content, "close"):
+            content.close()
+    with storage.open("x.bin") as file:
+        assert file.read() == b"content"
+
+
+def test_content_is_read_from_its_start(storage: MinioBackend) -> None:
+    content = io.BytesIO(b"content")
+    content.seek(4)
+    storage.save("x.bin", content)
+    assert storage.size("x.bin") == 7
+
+
+def test_an_empty_file_is_a_file(storage: MinioBackend) -> None:
+    storage.save("empty.txt", ContentFile(b""))
+    assert storage.exists("empty.txt")
+    assert storage.size("empty.txt") == 0
+    with storage.open("empty.txt") as file:
+        assert file.read() == b""
+    with storage.open("empty.txt", "r") as file:
+        assert file.read() == ""
+
+
+def test_a_missing_object_is_file_not_found(storage: MinioBackend) -> None:
+    calls: list[Callable[[str], object]] = [
+        storage.open,
+        storage.size,
+        storage.stat,
+        storage.get_modified_time,
+    ]
+    for call in calls:
+        with pytest.raises(
+            FileNotFoundError, match=r"storage 'default', bucket.*object 'no/where'"
+        ):
+            call("no/where")
+    assert not storage.exists("no/where")
+    storage.delete("no/where")
+
+
+def test_the_root_exists(storage: MinioBackend) -> None:
+    assert storage.exists("")
+
+
+def test_what_a_local_file_system_has_is_not_implemented(storage: MinioBackend) -> None:
+    for call in (storage.path, storage.get_created_time, storage.get_accessed_time):
+        with pytest.raises(NotImplementedError):
+            call("x")
+
+
+def test_delete_deletes(storage: MinioBackend) -> None:
+    storage.save("x.txt", ContentFile(b"x"))
+    storage.delete("x.txt")
+    assert not storage.exists("x.txt")
+
+
+def test_the_modified_time_follows_use_tz(storage: MinioBackend, settings: Any) -> None:
+    storage.save("x.txt", ContentFile(b"x"))
+    aware = storage.get_modified_time("x.txt")
+    age = datetime.datetime.now(datetime.UTC) - aware
+    assert aware.utcoffset() == datetime.timedelta(0)
+    assert abs(age) < datetime.timedelta(minutes=1)
+    settings.USE_TZ = False
+    settings.TIME_ZONE = "Asia/Tokyo"
+    naive = storage.get_modified_time("x.txt")
+    assert naive.tzinfo is None
+    assert naive - aware.replace(tzinfo=None) == datetime.timedelta(hours=9)
+
+
+def test_a_taken_name_gets_an_alternative(storage: MinioBackend) -> None:
+    first = storage.save("a.txt", ContentFile(b"1"))
+    second = storage.save("a.txt", ContentFile(b"2"))
+    assert first == "a.txt"
+    assert second.startswith("a_")
+    assert [storage.open(name).read() for name in (first, second)] == [b"1", b"2"]
+
+
+def test_max_length_is_kept(storage: MinioBackend) -> None:
+    storage.save("abcdefghijkl.txt", ContentFile(b"1"))
+    name = storage.save("abcdefghijkl.txt", ContentFile(b"2"), max_length=16)
+    assert len(name) == 16
+    with pytest.raises(SuspiciousFileOperation, match="max_length"):
+        storage.save("abcdefghijkl.txt", ContentFile(b"3"), max_length=5)
+
+
+def test_replace_existing_replaces(buckets: Buckets) -> None:
+    storage = MinioBackend(replace_existing=True)
+    for content in (b"1", b"2"):
+        assert storage.save("a.txt", ContentFile(content)) == "a.txt"
+    assert storage.listdir("") == ([], ["a.txt"])
+    assert storage.open("a.txt").read() == b"2"
+    assert storage.get_available_name("a.txt", max_length=20) == "a.txt"
+
+
+def test_two_writers_of_one_name_both_keep_their_files(buckets: Buckets) -> None:
+    """Both find the name free, both write, and the server decides who was first."""
+    both_have_asked = threading.Barrier(2, timeout=30)
+
+    class Racing(MinioBackend):
+        asked = False
+
+        def exists(self, name: str) -> bool:
+            found = super().exists(name)
+            if not self.asked:
+                self.asked = True
+                both_have_asked.wait()
+            return found
+
+    contents = [b"one", b"two"]
+    saved: dict[bytes, str] = {}
+    threads = [
+        threading.Thread(
+            target=lambda c: saved.update({c: Racing().save("same.txt", ContentFile(c))}), args=(c,)
+        )
+        for c in contents
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(saved.values())) == 2
+    storage = MinioBackend()
+    assert {content: storage.open(name).read() for content, name in saved.items()} == {
+        content: content for content in contents
+    }
+
+
+def test_a_stream_that_lost_the_race_is_not_stored_half(buckets: Buckets) -> None:
+    class Blind(MinioBackend):
+        def exists(self, name: str) -> bool:
+            return False
+
+    Blind().save("same.txt", ContentFile(b"old"))
+    with pytest.raises(ObjectExists, match="left as it is"):
+        Blind().save("same.txt", generator())
+    assert MinioBackend().open("same.txt").read() == b"old"
+    assert MinioBackend().listdir("") == ([], ["same.txt"])
+
+
+def test_a_failed_save_leaves_the_old_object(buckets: Buckets, storage: MinioBackend) -> None:
+    storage.save("a.txt", ContentFile(b"old"))
+
+    def failing() -> Iterator[bytes]:
+        yield b"x" * 6 * 2**20
+        yield b"x" * 6 * 2**20
+        raise RuntimeError("the source failed")
+
+    replacing = MinioBackend(replace_existing=True, MINIO_MULTIPART_PART_SIZE=5 * 2**20)
+    with pytest.raises(RuntimeError, match="the source failed"):
+        replacing.save("a.txt", failing())
+    assert storage.open("a.txt").read() == b"old"
+
+
+def test_listdir_lists_one_level(storage: MinioBackend) -> None:
+    for name in ("a/b/c.txt", "a/d.txt", "e.txt", "a.txt"):
+        storage.save(name, ContentFile(b""))
+    assert storage.listdir("") == (["a"], ["a.txt", "e.txt"])
+    assert storage.listdir("a") == (["b"], ["d.txt"])
+    assert storage.listdir("a/") == (["b"], ["d.txt"])
+    assert storage.listdir("nowhere") == ([], [])
+
+
+def test_a_folder_marker_is_no_file(storage: MinioBackend) -> None:
+    storage.client.put_object(
+        bucket_name=storage.bucket, object_name="a/", data=io.BytesIO(b""), length=0
+    )
+    assert storage.listdir("a") == ([], [])
+
+
+@pytest.mark.usefixtures("buckets")
+def test_listdir_follows_every_page(buckets: Buckets, recorder: Recorder) -> None:
+    storage = MinioBackend(http_client=recorder)
+    expected = sorted(f"{number}.txt" for number in range(1001))
+    for name in expected:
+        storage.s3.put(name, b"", {})
+    recorder.requests.clear()
+    assert storage.listdir("") == ([], expected)
+    assert recorder.methods == ["GET", "GET"]
+
+
+def test_a_location_is_a_prefix_that_names_do_not_show(
+    buckets: Buckets, storage: MinioBackend, fetch: Fetch
+) -> None:
+    below = MinioBackend(MINIO_LOCATION="/site one/media/")
+    assert below.save("a/b.txt", ContentFile(b"x")) == "a/b.txt"
+    assert storage.exists("site one/media/a/b.txt")
+    assert below.listdir("") == (["a"], [])
+    assert below.listdir("a") == ([], ["b.txt"])
+    assert fetch(below.url("a/b.txt")).status == 200
+    below.delete("a/b.txt")
+    assert not storage.exists("site one/media/a/b.txt")
+
+
+REQUESTS: list[tuple[str, Callable[[MinioBackend], object], list[str]]] = [
+    ("save", lambda s: s.save("new.txt", ContentFile(b"x")), ["HEAD", "PUT"]),
+    ("open", lambda s: s.open("a.txt").read(), ["GET"]),
+    ("exists", lambda s: s.exists("a.txt"), ["HEAD"]),
+    ("size", lambda s: s.size("a.txt"), ["HEAD"]),
+    ("modified", lambda s: s.get_modified_time("a.txt"), ["HEAD"]),
+    ("delete", lambda s: s.delete("a.txt"), ["DELETE"]),
+    ("listdir", lambda s: s.listdir(""), ["GET"]),
+    ("url", lambda s: s.url("a.txt"), []),
+    ("construction", lambda s: MinioBackend(http_client=s.HTTP_CLIENT), []),
+]
+
+
+@pytest.mark.parametrize(
+    ("call", "methods"), [r[1:] for r in REQUESTS], ids=[r[0] for r in REQUESTS]
+)
+def test_every_operation_keeps_its_request_budget(
+    buckets: Buckets,
+    storage: MinioBackend,
+    recorder: Recorder,
+    call: Callable[[MinioBackend], object],
+    methods: list[str],
+) -> None:
+    storage.save("a.txt", ContentFile(b"x"))
+    call(MinioBackend(http_client=recorder))
+    assert recorder.methods == methods
+
+
+def test_replacing_is_one_request(buckets: Buckets, recorder: Recorder) -> None:
+    storage = MinioBackend(http_client=recorder, replace_existing=True)
+    storage.save("a.txt", ContentFile(b"1"))
+    storage.save("a.txt", ContentFile(b"2"))
+    assert recorder.methods == ["PUT", "PUT"]
+
+
+def test_the_type_is_the_claims_then_the_names(storage: MinioBackend) -> None:
+    claimed = SimpleUploadedFile("a.dat", b"x", content_type="text/x-special")
+    storage.save("a.dat", claimed)
+    storage.save("b.png", ContentFile(b"x"))
+    storage.save("c", ContentFile(b"x"))
+    types = [storage.stat(name).content_type for name in ("a.dat", "b.png", "c")]
+    assert types == ["text/x-special", "image/png", "application/octet-stream"]
+
+
+def test_an_upload_that_a_browser_would_run_is_served_as_a_download(
+    public_storage: MinioBackend, fetch: Fetch
+) -> None:
+    script = b"<script>alert(1)</script>"
+    for name in ("evil.html", "evil.svg", "evil"):
+        upload = SimpleUploadedFile(name, script, content_type="text/html")
+        saved = public_storage.save(name, upload)
+        assert fetch(public_storage.url(saved)).headers["Content-Disposition"] == "attachment"
+    fake = SimpleUploadedFile("cat.png", script, content_type="text/html")
+    saved = public_storage.save("cat.png", fake)
+    assert fetch(public_storage.url(saved)).headers["Content-Type"] == "image/png"
+
+
+def test_object_headers_have_the_last_word(buckets: Buckets) -> None:
+    storage = MinioBackend(
+        metadata={"owner": "someone", "Cache-Control": "max-age=1"},
+        MINIO_OBJECT_HEADERS=lambda name: {
+            "cache-control": f"max-age=2, x={name}",
+            "content-disposition": "inline",
+        },
+    )
+    storage.save("a.html", ContentFile(b"x"))
+    headers = storage.stat("a.html").metadata
+    assert headers["Cache-Control"] == "max-age=2, x=a.html"
+    assert headers["Content-Disposition"] == "inline"
+    assert headers["x-amz-meta-owner"] == "someone"
+
+
+def test_sse_and_tags_reach_the_object(buckets: Buckets) -> None:
+    tags = Tags.new_object_tags()
+    tags["a b"] = "c+d"
+    storage = MinioBackend(sse=SseS3(), tags=tags)
+    storage.save("a.txt", ContentFile(b"x"))
+    assert storage.stat("a.txt").metadata["X-Amz-Server-Side-Encryption"] == "AES256"
+    found = storage.client.get_object_tags(bucket_name=storage.bucket, object_name="a.txt")
+    assert dict(found or {}) == {"a b": "c+d"}
+
+
+def test_retention_and_legal_hold_reach_the_object(buckets: Buckets) -> None:
+    locked = MinioBackend("locked-" + buckets.private)
+    if not locked.s3.bucket_exists():
+        locked.client.make_bucket(bucket_name=locked.bucket, object_lock=True)
+    until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=1)
+    storage = MinioBackend(
+        locked.bucket,
+        retention=Retention(GOVERNANCE, until),
+        legal_hold=True,
+        replace_existing=True,
+    )
+    large = 11 * 2**20
+    for size in (1, large):
+        storage.save("a.bin", ContentFile(b"x" * size))
+        headers = storage.stat("a.bin").metadata
+        assert headers["x-amz-object-lock-mode"] == "GOVERNANCE"
+        assert headers["x-amz-object-lock-legal-hold"] == "ON"
+
+
+def test_progress_hears_of_every_byte(buckets: Buckets) -> None:
+    class Progress:
+        told: list[object] = []
+
+        def set_meta(self, object_name: str, total_length: int) -> None:
+            self.told.append((object_name, total_length))
+
+        def update(self, length: int) -> None:
+            self.told.append(length)
+
+    MinioBackend(progress=Progress()).save("a.txt", ContentFile(b"12345"))
+    assert Progress.told == [("a.txt", 5), 5]
+
+
+def test_a_full_server_says_so_and_keeps_the_old_object(settings: Any, buckets: Buckets) -> None:
+    with hostile(s3_error(507, "XMinioStorageFull")) as server:
+        storage = MinioBackend(
+            storage_name="default",
+            MINIO_ENDPOINT=server.endpoint,
+            replace_existing=True,
+            MINIO_RETRIES=0,
+        )
+        with pytest.raises(StorageFull, match=r"no room.*object 'a\.txt'"):
+            storage.save("a.txt", ContentFile(b"x"))
+        assert server.requests == [f"PUT /{storage.bucket}/a.txt"]
+
+
+def test_files_work_as_field_files_do(storage: MinioBackend) -> None:
+    storage.save("a.txt", ContentFile(b"one\ntwo\n"))
+    file = storage.open("a.txt")
+    assert (file.name, file.size, len(file)) == ("a.txt", 8, 8)
+    assert list(file) == [b"one\n", b"two\n"]
+    file.close()
+    assert file.open().read() == b"one\ntwo\n"
+    assert file.open("r").read() == "one\ntwo\n"
+    file.close()
+    with storage.open("a.txt") as again:
+        assert list(again.chunks(5)) == [b"one\nt", b"wo\n"]
+
+
+def test_a_mode_that_objects_do_not_have_is_refused(storage: MinioBackend) -> None:
+    with pytest.raises(ValueError, match="cannot be opened with mode 'ab'"):
+        storage.open("a.txt", "ab")
+
+
+def test_client_and_client_external_are_the_sdks(buckets: Buckets) -> None:
+    storage = MinioBackend(MINIO_EXTERNAL_ENDPOINT="files.example.com/minio")
+    assert storage.client.bucket_exists(bucket_name=storage.bucket)
+    link = storage.client_external.presigned_get_object(bucket_name=storage.bucket, object_name="x")
+    assert link.startswith(f"http://files.example.com/{storage.bucket}/x?")
+    assert storage.base_url_external == "http://files.example.com/minio"
+    assert not storage.same_endpoints
+
+
+def test_the_names_of_version_4_are_there(buckets: Buckets, server: Server) -> None:
+    storage = MinioBackend()
+    assert storage.bucket == buckets.private
+    assert storage.base_url == f"http://{server.endpoint}"
+    assert storage.same_endpoints
+    assert (storage.PRIVATE_BUCKETS, storage.PUBLIC_BUCKETS) == (
+        [buckets.private],
+        [buckets.public],
+    )
+    assert storage.HTTP_CLIENT is None
+    assert MinioBackend.DEFAULT_MEDIA_FILES_BUCKET == "auto-generated-bucket-media-files"
+    storage.validate_settings()
+
+
+def test_set_bucket_to_public_opens_reading_only(storage: MinioBackend, fetch: Fetch) -> None:
+    storage.save("a.txt", ContentFile(b"x"))
+    address = f"{storage.base_url}/{storage.bucket}"
+    assert fetch(f"{address}/a.txt").status == 403
+    storage.set_bucket_to_public()
+    assert fetch(f"{address}/a.txt").status == 200
+    assert fetch(address).status == 403
+    assert fetch(f"{address}/b.txt", "PUT", body=b"x").status == 403
+    assert fetch(f"{address}/a.txt", "DELETE").status == 403
+
+
+def test_a_policy_can_be_set_by_hand(storage: MinioBackend, buckets: Buckets) -> None:
+    storage.set_bucket_policy(buckets.public, {"Version": "2012-10-17", "Statement": []})
+    assert MinioBackend(buckets.public).s3.policy() in (
+        None,
+        {"Version": "2012-10-17", "Statement": []},
+    )
+
+
+def test_bucket_check_on_save_creates_the_bucket_once(buckets: Buckets, recorder: Recorder) -> None:
+    missing = buckets.private + "-missing"
+    storage = MinioBackend(missing, MINIO_BUCKET_CHECK_ON_SAVE=True, http_client=recorder)
+    if storage.s3.bucket_exists():
+        for name in storage.listdir("")[1]:
+            storage.delete(name)
+        storage.client.remove_bucket(bucket_name=missing)
+    storage.save("a.txt", ContentFile(b"x"))
+    recorder.requests.clear()
+    storage.save("b.txt", ContentFile(b"x"))
+    assert recorder.methods == ["HEAD", "PUT"]
+
+
+def test_a_pickle_holds_no_secret_and_comes_back_whole(buckets: Buckets, server: Server) -> None:
+    storage = MinioBackend(buckets.public, MINIO_LOCATION="below", metadata={"a": "b"})
+    pickled = pickle.dumps(storage)
+    for secret in (server.secret_key, server.access_key):
+        assert secret.encode() not in pickled
+    back = pickle.loads(pickled)
+    assert back.options == storage.options
+    back.save("a.txt", ContentFile(b"x"))
+    assert storage.exists("a.txt")
+
+
+def test_secrets_given_as_keywords_are_not_pickled_either(buckets: Buckets) -> None:
+    own = {"MINIO_ENDPOINT": "own.example.com", "MINIO_SECRET_KEY": "keyword-secret"}
+    alone = MinioBackend(**{**buckets.options, **own})
+    pickled = pickle.dumps(alone)
+    assert b"keyword-secret" not in pickled
+    with pytest.raises(ConfigurationError, match="MINIO_SECRET_KEY must be set"):
+        pickle.loads(pickled)
+
+
+def test_live_objects_refuse_to_be_pickled(buckets: Buckets, recorder: Recorder) -> None:
+    with pytest.raises(pickle.PicklingError, match="its keyword http_client is a live object"):
+        pickle.dumps(MinioBackend(http_client=recorder))
+
+
+def test_copies_share_what_the_storage_has(storage: MinioBackend) -> None:
+    twin = copy.deepcopy(storage)
+    assert twin is not storage
+    assert twin.options is storage.options
+    assert copy.copy(storage).bucket == storage.bucket
+
+
+class OwnStorage(MinioBackend):
+    """A storage class of a project's own, as many have written for version 4."""
+
+    def __init__(self) -> None:
+        super().__init__(bucket_name="own-bucket", storage_name="default")
+
+
+def test_a_subclass_with_its_own_constructor_pickles_and_deconstructs(buckets: Buckets) -> None:
+    own = OwnStorage()
+    assert own.deconstruct() == (f"{__name__}.OwnStorage", [], {})
+    assert pickle.loads(pickle.dumps(own)).bucket == "own-bucket"
+
+
+def test_names_follow_djangos_rules(storage: MinioBackend) -> None:
+    assert storage.get_valid_name("a b/c.txt") == "a_bc.txt"
+    assert storage.generate_filename("x/./a b.txt") == "x/a_b.txt"
+    assert storage.generate_filename(names.iso_date_prefix(None, "a.txt")).endswith("/a.txt")
+    with pytest.raises(SuspiciousFileOperation):
+        storage.generate_filename("../a.txt")
