@@ -270,11 +270,10 @@ class Client:
             if error.code != "BucketAlreadyOwnedByYou":
                 raise
 
-    def location(self, **limits: Any) -> str:
-        """Return the bucket's region: the cheapest question whose refusal says why."""
-        response = self.transport.send("GET", query=[("location", "")], **limits)
-        root = self._xml(response, "LocationConstraint")
-        return root.text or "us-east-1"
+    def probe(self, **limits: Any) -> None:
+        """Ask for one name of the bucket: a refusal of that says why, as a HEAD's cannot."""
+        query = [("list-type", "2"), ("max-keys", "1")]
+        self._xml(self.transport.send("GET", query=query, **limits), "ListBucketResult")
 
     def policy(self) -> dict[str, Any] | None:
         """Return the bucket's policy, None when it has none."""

@@ -26,16 +26,17 @@ class MinioServerStatus:
 
 
 def check(client: Client, options: Options, timeout: float = TIMEOUT) -> MinioServerStatus:
-    """Ask where the bucket is: any S3 server answers that, and its refusal says why.
+    """Ask any S3 server one question that shows whether it can be used.
 
-    A bucket that is missing, or that the credentials may not see, is no outage.
+    A bucket that is missing, or that the credentials may not list, is no outage.
     """
+    at = options.endpoint.url
     try:
-        client.location(timeout=urllib3.Timeout(total=timeout), retries=False)
+        client.probe(timeout=urllib3.Timeout(total=timeout), retries=False)
     except (errors.BucketNotFound, errors.AccessDenied) as error:
-        return MinioServerStatus(True, f"MinIO is available at {options.endpoint.url}. {error}")
+        return MinioServerStatus(True, f"MinIO is available at {at}. {error}")
+    except errors.ServerUnreachable as error:
+        return MinioServerStatus(False, f"MinIO is NOT available at {at}. {error}")
     except errors.StorageError as error:
-        return MinioServerStatus(
-            False, f"MinIO is NOT available at {options.endpoint.url}. {error}"
-        )
-    return MinioServerStatus(True, f"MinIO is available at {options.endpoint.url}.")
+        return MinioServerStatus(False, f"MinIO answers at {at} but cannot be used. {error}")
+    return MinioServerStatus(True, f"MinIO is available at {at}.")

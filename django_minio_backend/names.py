@@ -127,6 +127,10 @@ def iso_date_prefix(_instance: object, file_name: str) -> str:
     return f"{get_iso_date()}/{file_name}"
 
 
+# Migrations name an `upload_to` callable by its module, which has to be the public one for good.
+iso_date_prefix.__module__ = "django_minio_backend.models"
+
+
 def guess_content_type(name: str) -> str | None:
     """Return the type that the name's extension stands for, or None when it says nothing."""
     content_type, encoding = mimetypes.guess_type(name)

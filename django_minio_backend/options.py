@@ -10,11 +10,10 @@ import datetime
 import difflib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import urllib3
 from django.conf import settings
-from django.core.files.storage import storages
 
 from django_minio_backend import parsing
 from django_minio_backend.errors import ConfigurationError, PrivatePublicMixedError
@@ -187,7 +186,8 @@ def aliases() -> Iterator[tuple[str, str]]:
 
 
 def _backends() -> dict[str, dict[str, Any]]:
-    return cast(dict[str, dict[str, Any]], storages.backends)
+    # Not `storages.backends`: Django 4.2 drops the OPTIONS of overridden settings there.
+    return settings.STORAGES
 
 
 def _declared(alias: str) -> Mapping[str, Any]:

@@ -38,8 +38,14 @@ def test_limited_rights_are_no_outage(
 def test_a_wrong_key_is_not_available(buckets: Buckets) -> None:
     status = MinioBackend(MINIO_SECRET_KEY="not-the-secret").is_minio_available()
     assert not status
-    assert status.details.startswith("MinIO is NOT available")
+    assert status.details.startswith("MinIO answers at")
     assert "does not accept the credentials" in status.details
+
+
+def test_a_wrong_region_is_not_available(buckets: Buckets) -> None:
+    status = MinioBackend(MINIO_REGION="eu-north-1").is_minio_available()
+    assert not status
+    assert "correct MINIO_REGION" in status.details
 
 
 def test_a_server_that_is_down_is_not_available() -> None:

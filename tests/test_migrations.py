@@ -10,6 +10,7 @@ import pytest
 
 SETTINGS = """
 SECRET_KEY = "x"
+USE_TZ = True
 INSTALLED_APPS = ["django_minio_backend", "shop"]
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "db.sqlite3"}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -105,6 +106,7 @@ def test_migrations_name_bucket_and_alias_only(project: Path) -> None:
     assert f"{storage}(bucket_name='invoices', storage_name='default')" in written
     assert f"{storage}(storage_name='other')" in written
     assert "storage=shop.models.private" in written
+    assert "upload_to=django_minio_backend.models.iso_date_prefix" in written
     for secret in ("the-secret-key", "the-access-key", "keyword-secret", "MINIO_"):
         assert secret not in written
     assert "No changes detected" in manage(project, "makemigrations", "--check", "--dry-run")

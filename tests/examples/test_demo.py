@@ -79,7 +79,7 @@ def test_oneshot_prints_its_links_and_leaves_nothing_on_a_server_that_it_did_not
     ("broken", "line"),
     [
         ({"MINIO_SECRET_KEY": "wrong-secret"}, "Health: .* does not accept the credentials"),
-        ({"MINIO_REGION": "elsewhere"}, "Buckets: .* correct MINIO_REGION"),
+        ({"MINIO_REGION": "elsewhere"}, "Health: .* correct MINIO_REGION"),
     ],
 )
 def test_failing_step_is_one_clear_line_and_exit_code_1(

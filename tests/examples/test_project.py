@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import runpy
 import subprocess
 import sys
@@ -19,9 +20,10 @@ from tests.conftest import Buckets
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-def test_migrations_are_complete() -> None:
+def test_migrations_are_complete(tmp_path: Path) -> None:
     check = [sys.executable, "-W", "error", "examples/manage.py", "makemigrations", "--check"]
-    done = subprocess.run(check, cwd=EXAMPLES.parent, capture_output=True, text=True)
+    env = os.environ | {"DJANGO_DATABASE": str(tmp_path / "db.sqlite3")}
+    done = subprocess.run(check, cwd=EXAMPLES.parent, env=env, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "No changes detected\n")
 
 
