@@ -123,17 +123,10 @@ class Client:
             if not error.code:
                 self._make_sure_of_the_bucket()
             raise
-        headers = response.headers
-        return ObjectStat(
-            bucket_name=self.transport.where.bucket,
-            object_name=key,
-            size=int(headers.get("Content-Length", 0)),
-            etag=_etag(headers.get("ETag", "")),
-            last_modified=parsedate_to_datetime(headers["Last-Modified"]),
-            content_type=headers.get("Content-Type", ""),
-            metadata=CaseInsensitiveMapping(dict(headers)),
-            version_id=headers.get("x-amz-version-id"),
-        )
+        try:
+            return _stat(self.transport.where.bucket, key, response.headers)
+        except (KeyError, ValueError) as error:
+            raise self._unexpected(f"no object's headers: {error!r}", key) from error
 
     def read(self, key: str, start: int, stop: int, *, etag: str = "") -> Block:
         """Return the bytes `[start, stop)`, fewer where the object ends before.
@@ -195,7 +188,10 @@ class Client:
             at = [("continuation-token", token)] if token else []
             response = self.transport.send("GET", query=[*query, *at])
             root = self._xml(response, "ListBucketResult")
-            yield _page(root)
+            try:
+                yield _page(root)
+            except (KeyError, ValueError) as error:
+                raise self._unexpected(f"no listing's entries: {error!r}") from error
             if _text(root, "IsTruncated") != "true":
                 return
             following = _text(root, "NextContinuationToken")
@@ -364,6 +360,19 @@ _LOCATION = (
     '<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
     "<LocationConstraint>{}</LocationConstraint></CreateBucketConfiguration>"
 )
+
+
+def _stat(bucket: str, key: str, headers: Mapping[str, str]) -> ObjectStat:
+    return ObjectStat(
+        bucket_name=bucket,
+        object_name=key,
+        size=int(headers["Content-Length"]),
+        etag=_etag(headers.get("ETag", "")),
+        last_modified=parsedate_to_datetime(headers["Last-Modified"]),
+        content_type=headers.get("Content-Type", ""),
+        metadata=CaseInsensitiveMapping(dict(headers)),
+        version_id=headers.get("x-amz-version-id"),
+    )
 
 
 def _page(root: ET.Element) -> Page:

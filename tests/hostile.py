@@ -38,6 +38,7 @@ class Hostile(socketserver.ThreadingTCPServer):
     def __init__(self, *answers: Answer) -> None:
         self.answers = list(answers)
         self.requests: list[str] = []
+        self.bodies: list[bytes] = []
         super().__init__(("127.0.0.1", 0), _Handler)
 
     @property
@@ -54,7 +55,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: Hostile
 
     def answer(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.server.bodies.append(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
         told = self.server.next_answer(f"{self.command} {self.path}")
         self.send_response(told.status)
         for name, value in {"Content-Length": str(len(told.body)), **told.headers}.items():

@@ -24,7 +24,8 @@ from django.core.files.base import ContentFile
 from django.core.management import get_commands
 
 from django_minio_backend import MinioBackend
-from tools.minio_server import Server, started
+from tools.minio_server import Server
+from tools.processes import started
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = ROOT / "examples/project/settings.py"

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import minio_server
+from tools import minio_build, minio_server, processes
 from tools.minio_server import ServerUnavailable, binary, running
 
 ROOT = Path(minio_server.__file__).parents[1]
@@ -92,7 +92,7 @@ def bin_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def cached(tmp_path: Path) -> Path:
-    version = f"minio-{minio_server.VERSION}"
+    version = f"minio-{minio_build.VERSION}"
     return tmp_path / "cache" / "django-minio-backend" / version / "minio"
 
 
@@ -407,7 +407,7 @@ def test_server_is_gone_after_the_block_even_when_deaf_to_sigterm(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     write_tool(bin_dir / "minio", deaf + MINIO)
-    monkeypatch.setattr(minio_server, "STOP_TIMEOUT", 0.2)
+    monkeypatch.setattr(processes, "STOP_TIMEOUT", 0.2)
 
     def fail_while_running() -> None:
         with running():
