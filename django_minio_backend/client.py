@@ -7,20 +7,24 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import datetime
 import hashlib
 import json
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import IO, Any
-from urllib.parse import unquote_plus
 from xml.sax.saxutils import escape
 
-from django.utils.datastructures import CaseInsensitiveMapping
-
 from django_minio_backend import errors
+from django_minio_backend.answers import (
+    Block,
+    ObjectStat,
+    Page,
+    child_text,
+    etag_of,
+    local_name,
+    page_of,
+    stat_of,
+)
 from django_minio_backend.errors import StorageError, Where
 from django_minio_backend.options import Options
 from django_minio_backend.sdk import credentials_source
@@ -28,52 +32,13 @@ from django_minio_backend.transport import Response, Transport, translated
 
 #: S3's limit for one PUT. https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 MAX_SINGLE_PUT = 5 * 2**30
+
+
 MAX_PARTS = 10_000
+
 _CUSTOMER_KEY = "x-amz-server-side-encryption-customer-"
+
 _ONLY_NEW = {"If-None-Match": "*"}
-
-
-@dataclass(frozen=True)
-class ObjectStat:
-    """What a HEAD says of an object. `size` is bytes, `last_modified` aware UTC.
-
-    `metadata` holds all its headers, whatever their case.
-    """
-
-    bucket_name: str
-    object_name: str
-    size: int
-    etag: str
-    last_modified: datetime.datetime
-    content_type: str
-    metadata: Mapping[str, str]
-    version_id: str | None
-
-
-@dataclass(frozen=True)
-class Block:
-    """Bytes `[start, start + len(data))` of an object of `total` bytes."""
-
-    data: bytes
-    total: int
-    etag: str
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One object of a listing."""
-
-    key: str
-    size: int
-    etag: str
-
-
-@dataclass(frozen=True)
-class Page:
-    """One page of a listing: common prefixes (folders) and objects."""
-
-    prefixes: Sequence[str]
-    entries: Sequence[Entry]
 
 
 class Client:
@@ -124,7 +89,7 @@ class Client:
                 self._make_sure_of_the_bucket()
             raise
         try:
-            return _stat(self.transport.where.bucket, key, response.headers)
+            return stat_of(self.transport.where.bucket, key, response.headers)
         except (KeyError, ValueError) as error:
             raise self._unexpected(f"no object's headers: {error!r}", key) from error
 
@@ -189,12 +154,12 @@ class Client:
             response = self.transport.send("GET", query=[*query, *at])
             root = self._xml(response, "ListBucketResult")
             try:
-                yield _page(root)
+                yield page_of(root)
             except (KeyError, ValueError) as error:
                 raise self._unexpected(f"no listing's entries: {error!r}") from error
-            if _text(root, "IsTruncated") != "true":
+            if child_text(root, "IsTruncated") != "true":
                 return
-            following = _text(root, "NextContinuationToken")
+            following = child_text(root, "NextContinuationToken")
             if not following or following == token:
                 raise self._unexpected("a listing says that it goes on, but not where")
             token = following
@@ -205,7 +170,7 @@ class Client:
         """Begin an upload in parts and return its id."""
         response = self.transport.send("POST", key, query=[("uploads", "")], headers=headers)
         root = self._xml(response, "InitiateMultipartUploadResult")
-        if upload := _text(root, "UploadId"):
+        if upload := child_text(root, "UploadId"):
             return upload
         raise self._unexpected("an upload has no id", key)
 
@@ -218,7 +183,7 @@ class Client:
             headers=self._customer_key,
             body=body,
         )
-        return _etag(response.headers.get("ETag", ""))
+        return etag_of(response.headers.get("ETag", ""))
 
     def finish_parts(
         self, key: str, upload: str, etags: Sequence[str], *, only_new: bool = False
@@ -237,8 +202,8 @@ class Client:
         )
         # S3 may find out that it failed after it has begun to answer 200.
         root = self._xml(response, "CompleteMultipartUploadResult", "Error")
-        if _local(root) == "Error":
-            code = _text(root, "Code")
+        if local_name(root) == "Error":
+            code = child_text(root, "Code")
             raise errors.build(
                 errors.error_class(500, code), self.transport.where.of(key), detail=code, code=code
             )
@@ -303,8 +268,8 @@ class Client:
             root = ET.fromstring(response.data)
         except ET.ParseError as error:
             raise self._unexpected(f"the answer is no XML: {error}") from error
-        if _local(root) not in expected:
-            raise self._unexpected(f"a <{_local(root)}> came instead of a <{expected[0]}>")
+        if local_name(root) not in expected:
+            raise self._unexpected(f"a <{local_name(root)}> came instead of a <{expected[0]}>")
         return root
 
     def _unexpected(self, detail: str, key: str = "") -> StorageError:
@@ -317,7 +282,7 @@ class _OpenRange:
     """The answer to a ranged GET while its body arrives."""
 
     def __init__(self, response: Response, where: Where, start: int, stop: int) -> None:
-        self.etag = _etag(response.headers.get("ETag", ""))
+        self.etag = etag_of(response.headers.get("ETag", ""))
         self._response = response
         self._where = where
         self.total = self._total(start)
@@ -360,47 +325,6 @@ _LOCATION = (
     '<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
     "<LocationConstraint>{}</LocationConstraint></CreateBucketConfiguration>"
 )
-
-
-def _stat(bucket: str, key: str, headers: Mapping[str, str]) -> ObjectStat:
-    return ObjectStat(
-        bucket_name=bucket,
-        object_name=key,
-        size=int(headers["Content-Length"]),
-        etag=_etag(headers.get("ETag", "")),
-        last_modified=parsedate_to_datetime(headers["Last-Modified"]),
-        content_type=headers.get("Content-Type", ""),
-        metadata=CaseInsensitiveMapping(dict(headers)),
-        version_id=headers.get("x-amz-version-id"),
-    )
-
-
-def _page(root: ET.Element) -> Page:
-    decode = unquote_plus if _text(root, "EncodingType") == "url" else str
-    prefixes, entries = [], []
-    for element in root:
-        kind = _local(element)
-        if kind == "CommonPrefixes":
-            prefixes.append(decode(_text(element, "Prefix")))
-        elif kind == "Contents":
-            fields = {_local(child): child.text or "" for child in element}
-            entries.append(
-                Entry(decode(fields["Key"]), int(fields["Size"]), _etag(fields.get("ETag", "")))
-            )
-    return Page(prefixes, entries)
-
-
-def _local(element: ET.Element) -> str:
-    """Return an element's name without its namespace, which servers do not agree on."""
-    return element.tag.rpartition("}")[2]
-
-
-def _text(element: ET.Element, name: str) -> str:
-    return next((child.text or "" for child in element if _local(child) == name), "")
-
-
-def _etag(header: str) -> str:
-    return header.strip('"')
 
 
 def _content_md5(body: bytes) -> str:

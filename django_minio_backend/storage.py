@@ -16,10 +16,12 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from django_minio_backend import buckets, health, names, options, policies, pools, sdk
-from django_minio_backend.client import Client, ObjectStat
+from django_minio_backend.answers import ObjectStat
+from django_minio_backend.client import Client
 from django_minio_backend.errors import ObjectExists, ObjectNotFound
-from django_minio_backend.files import S3File, Upload, open_object
+from django_minio_backend.files import S3File, open_object
 from django_minio_backend.links import Links
+from django_minio_backend.uploads import Upload
 
 # Live objects that a pickle cannot carry and that a copy without them would not do without.
 _UNPICKLABLE = ("sse", "http_client", "MINIO_HTTP_CLIENT", "progress")

@@ -4,154 +4,17 @@ import gc
 import hashlib
 import io
 import os
-import tracemalloc
 import zipfile
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from django.core.files.base import ContentFile, File
+from django.core.files.base import ContentFile
 
-from django_minio_backend import MinioBackend, files
-from django_minio_backend.errors import IntegrityError, ObjectChanged
+from django_minio_backend import MinioBackend
+from django_minio_backend.errors import ObjectChanged
 from tests.conftest import Buckets, Recorder
 from tests.hostile import hostile, s3_error
-
-MIB = 2**20
-PART = 5 * MIB
-
-
-def unfinished_uploads(storage: MinioBackend) -> int:
-    return storage.s3.transport.send("GET", query=[("uploads", "")]).data.count(b"<UploadId>")
-
-
-@pytest.fixture
-def parted(buckets: Buckets, recorder: Recorder) -> MinioBackend:
-    return MinioBackend(http_client=recorder, replace_existing=True, MINIO_MULTIPART_PART_SIZE=PART)
-
-
-@pytest.mark.parametrize("size", [0, 1, PART - 1, PART, PART + 1, 2 * PART, 2 * PART + 7])
-def test_content_of_any_size_arrives_whole(parted: MinioBackend, size: int) -> None:
-    data = os.urandom(size)
-    parted.save("stream.bin", iter([data[: size // 2], data[size // 2 :]]))
-    parted.save("whole.bin", ContentFile(data))
-    for name in ("stream.bin", "whole.bin"):
-        with parted.open(name) as file:
-            assert hashlib.sha256(file.read()).digest() == hashlib.sha256(data).digest()
-
-
-def test_a_known_size_is_one_request_however_large(
-    parted: MinioBackend, recorder: Recorder
-) -> None:
-    parted.save("a.bin", ContentFile(b"x" * (3 * PART)))
-    assert recorder.methods == ["PUT"]
-
-
-def test_multipart_is_used_from_its_threshold_on(buckets: Buckets, recorder: Recorder) -> None:
-    storage = MinioBackend(
-        http_client=recorder,
-        replace_existing=True,
-        MINIO_MULTIPART_UPLOAD=True,
-        MINIO_MULTIPART_THRESHOLD=PART + 1,
-        MINIO_MULTIPART_PART_SIZE=PART,
-    )
-    storage.save("a.bin", ContentFile(b"x" * PART))
-    assert recorder.methods == ["PUT"]
-    recorder.requests.clear()
-    storage.save("a.bin", ContentFile(b"x" * (PART + 1)))
-    assert recorder.methods == ["POST", "PUT", "PUT", "POST"]
-    assert storage.size("a.bin") == PART + 1
-
-
-def test_a_source_that_fails_leaves_no_parts(parted: MinioBackend) -> None:
-    parted.save("a.bin", ContentFile(b"old"))
-
-    def failing() -> Iterator[bytes]:
-        yield b"x" * (2 * PART + 1)
-        raise RuntimeError("the source failed")
-
-    with pytest.raises(RuntimeError, match="the source failed"):
-        parted.save("a.bin", failing())
-    assert unfinished_uploads(parted) == 0
-    assert parted.open("a.bin").read() == b"old"
-
-
-class Failing(io.BytesIO):
-    """A file that gives out while it is sent, after it has been hashed."""
-
-    def __init__(self, size: int, error: Exception) -> None:
-        super().__init__(b"x" * size)
-        self.budget = int(size * 1.5)
-        self.error = error
-
-    def read(self, count: int | None = -1) -> bytes:
-        data = super().read(count)
-        self.budget -= len(data)
-        if self.budget < 0:
-            raise self.error
-        return data
-
-
-@pytest.mark.parametrize("error", [RuntimeError("broken"), OSError("disk failed")])
-def test_a_file_that_fails_while_it_is_sent_raises_its_own_error(
-    buckets: Buckets, error: Exception
-) -> None:
-    storage = MinioBackend(replace_existing=True)
-    storage.save("a.bin", ContentFile(b"old"))
-    with pytest.raises(type(error), match=str(error)):
-        storage.save("a.bin", File(Failing(12 * MIB, error)))
-    assert storage.open("a.bin").read() == b"old"
-
-
-class Changing(io.BytesIO):
-    """A file that says something else the second time it is read."""
-
-    def seek(self, position: int, whence: int = 0) -> int:
-        if self.tell() >= 12 * MIB:
-            self.getbuffer()[-1] ^= 1
-        return super().seek(position, whence)
-
-
-def test_content_that_changes_between_hashing_and_sending_is_refused(buckets: Buckets) -> None:
-    storage = MinioBackend(replace_existing=True)
-    storage.save("a.bin", ContentFile(b"old"))
-    content = Changing(b"x" * (12 * MIB))
-    with pytest.raises(IntegrityError):
-        storage.save("a.bin", File(content))
-    assert storage.open("a.bin").read() == b"old"
-
-
-def test_saving_and_reading_keep_memory_bounded(buckets: Buckets, tmp_path: Path) -> None:
-    size = 96 * MIB
-    path = tmp_path / "large.bin"
-    with path.open("wb") as large:
-        large.truncate(size)
-    storage = MinioBackend(replace_existing=True)
-
-    def peak_of(work: object) -> int:
-        tracemalloc.start()
-        try:
-            work()  # type: ignore[operator]
-            return tracemalloc.get_traced_memory()[1]
-        finally:
-            tracemalloc.stop()
-
-    def save() -> None:
-        with path.open("rb") as source:
-            storage.save("a.bin", File(source))
-
-    def save_stream() -> None:
-        storage.save("b.bin", (b"\0" * MIB for _ in range(96)))
-
-    def read() -> None:
-        with storage.open("a.bin") as file:
-            for _ in file.chunks(MIB):
-                pass
-
-    for work in (save, save_stream, read):
-        assert peak_of(work) < 36 * MIB, work.__name__
-    assert storage.size("a.bin") == storage.size("b.bin") == size
+from tests.test_uploads import MIB, unfinished_uploads
 
 
 def test_opening_reads_no_more_than_the_first_range(buckets: Buckets, recorder: Recorder) -> None:
@@ -280,23 +143,3 @@ def test_a_writer_that_cannot_publish_raises_on_close(buckets: Buckets) -> None:
         assert file.closed
         with pytest.raises(ValueError, match="closed"):
             file.write(b"y")
-
-
-def test_more_parts_than_s3_allows_name_the_option(
-    parted: MinioBackend, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(files, "MAX_PARTS", 2)
-    with pytest.raises(ValueError, match="raise MINIO_MULTIPART_PART_SIZE"):
-        parted.save("a.bin", iter([b"x" * PART] * 3))
-    assert unfinished_uploads(parted) == 0
-
-
-def test_a_damaged_upload_is_refused_by_the_server(parted: MinioBackend) -> None:
-    with pytest.raises(IntegrityError, match="damaged on its way"):
-        parted.s3.put("a.bin", io.BytesIO(b"damaged"), {"Content-Length": "7"}, sha256="0" * 64)
-    assert not parted.exists("a.bin")
-
-
-def test_blocks_have_the_size_that_was_asked_for() -> None:
-    pieces = File(cast(Any, iter([b"a" * 3, "b" * 4, bytearray(b"c")])))
-    assert list(files.read_blocks(pieces, 3)) == [b"aaa", b"bbb", b"bc"]

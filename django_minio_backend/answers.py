@@ -1,0 +1,96 @@
+"""What S3's answers say, in our own small types: pure functions over headers and XML."""
+
+from __future__ import annotations
+
+import datetime
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from urllib.parse import unquote_plus
+
+from django.utils.datastructures import CaseInsensitiveMapping
+
+
+@dataclass(frozen=True)
+class ObjectStat:
+    """What a HEAD says of an object. `size` is bytes, `last_modified` aware UTC.
+
+    `metadata` holds all its headers, whatever their case.
+    """
+
+    bucket_name: str
+    object_name: str
+    size: int
+    etag: str
+    last_modified: datetime.datetime
+    content_type: str
+    metadata: Mapping[str, str]
+    version_id: str | None
+
+
+@dataclass(frozen=True)
+class Block:
+    """Bytes `[start, start + len(data))` of an object of `total` bytes."""
+
+    data: bytes
+    total: int
+    etag: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One object of a listing."""
+
+    key: str
+    size: int
+    etag: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a listing: common prefixes (folders) and objects."""
+
+    prefixes: Sequence[str]
+    entries: Sequence[Entry]
+
+
+def stat_of(bucket: str, key: str, headers: Mapping[str, str]) -> ObjectStat:
+    return ObjectStat(
+        bucket_name=bucket,
+        object_name=key,
+        size=int(headers["Content-Length"]),
+        etag=etag_of(headers.get("ETag", "")),
+        last_modified=parsedate_to_datetime(headers["Last-Modified"]),
+        content_type=headers.get("Content-Type", ""),
+        metadata=CaseInsensitiveMapping(dict(headers)),
+        version_id=headers.get("x-amz-version-id"),
+    )
+
+
+def page_of(root: ET.Element) -> Page:
+    decode = unquote_plus if child_text(root, "EncodingType") == "url" else str
+    prefixes, entries = [], []
+    for element in root:
+        kind = local_name(element)
+        if kind == "CommonPrefixes":
+            prefixes.append(decode(child_text(element, "Prefix")))
+        elif kind == "Contents":
+            fields = {local_name(child): child.text or "" for child in element}
+            entries.append(
+                Entry(decode(fields["Key"]), int(fields["Size"]), etag_of(fields.get("ETag", "")))
+            )
+    return Page(prefixes, entries)
+
+
+def local_name(element: ET.Element) -> str:
+    """Return an element's name without its namespace, which servers do not agree on."""
+    return element.tag.rpartition("}")[2]
+
+
+def child_text(element: ET.Element, name: str) -> str:
+    return next((child.text or "" for child in element if local_name(child) == name), "")
+
+
+def etag_of(header: str) -> str:
+    return header.strip('"')

@@ -1,0 +1,212 @@
+"""Content on its way to the server, from any source, in memory bounded by the part size."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain, islice
+from typing import IO, Any, cast
+
+from django.core.files.base import File
+
+from django_minio_backend.client import MAX_PARTS, MAX_SINGLE_PUT, Client
+from django_minio_backend.errors import StorageError
+
+_HASH_BLOCK = 2**20
+
+
+@dataclass(frozen=True)
+class Upload:
+    """How content is sent. Sizes are bytes; `parts_from` None: in parts only where it must be."""
+
+    headers: Mapping[str, str]
+    part_size: int
+    parts_from: int | None = None
+    only_new: bool = False
+    progress: Any = None
+
+    def send(self, client: Client, key: str, content: File[Any]) -> None:
+        """Store all of `content`, from its start when it can seek.
+
+        Up to one part is sent at once from memory. More goes in one request too when its size is
+        known, read twice: for the checksum and for sending. Else it goes in parts. With `only_new`
+        raises ObjectExists, nothing stored, when there is an object already. What reading the
+        content raises is raised as it is, with nothing stored.
+        """
+        size = binary_size(content)
+        self._announce(key, size)
+        if size is not None and self._fits_one_request(size):
+            _HashedBody(content, size, self._advance).send(client, key, self)
+            return
+        blocks = read_blocks(content, max(self.part_size, -(-(size or 0) // MAX_PARTS)))
+        head = list(islice(blocks, 2))
+        if len(head) == 2:
+            self._send_parts(client, key, chain(iter(partial(_pop, head), b""), blocks))
+        else:
+            client.put(key, b"".join(head), self.headers, only_new=self.only_new)
+            self._advance(len(b"".join(head)))
+
+    def _fits_one_request(self, size: int) -> bool:
+        in_parts = self.parts_from is not None and size >= self.parts_from
+        return self.part_size < size <= MAX_SINGLE_PUT and not in_parts
+
+    def _send_parts(self, client: Client, key: str, blocks: Iterable[bytes]) -> None:
+        parts = Parts(client, key, self.headers)
+        try:
+            for block in blocks:
+                parts.put(block)
+                self._advance(len(block))
+                del block  # before the next one is made
+            parts.finish(only_new=self.only_new)
+        except BaseException:
+            parts.abort()
+            raise
+
+    def _announce(self, key: str, size: int | None) -> None:
+        if callable(announce := getattr(self.progress, "set_meta", None)):
+            announce(object_name=key, total_length=size or 0)
+
+    def _advance(self, count: int) -> None:
+        if self.progress is not None:
+            self.progress.update(count)
+
+
+class Parts:
+    """An upload in parts: begun with the first, invisible until finished, gone when aborted."""
+
+    def __init__(self, client: Client, key: str, headers: Mapping[str, str]) -> None:
+        self._client = client
+        self._key = key
+        self._headers = headers
+        self._upload = ""
+        self._etags: list[str] = []
+
+    def put(self, block: bytes) -> None:
+        if len(self._etags) == MAX_PARTS:
+            raise ValueError(
+                f"'{self._key}' has more than {MAX_PARTS:,} parts, which is S3's limit: "
+                "raise MINIO_MULTIPART_PART_SIZE."
+            )
+        self._upload = self._upload or self._client.start_parts(self._key, self._headers)
+        number = len(self._etags) + 1
+        self._etags.append(self._client.put_part(self._key, self._upload, number, block))
+
+    def finish(self, *, only_new: bool = False) -> None:
+        self._client.finish_parts(self._key, self._upload, self._etags, only_new=only_new)
+
+    def abort(self) -> None:
+        # The failure that led here is the one to report.
+        if self._upload:
+            with suppress(StorageError):
+                self._client.abort_parts(self._key, self._upload)
+
+    @property
+    def begun(self) -> bool:
+        return bool(self._upload)
+
+
+class _HashedBody:
+    """A large seekable content as a request body: hashed in one pass, sent in a second."""
+
+    def __init__(self, content: File[Any], size: int, advance: Callable[[int], None]) -> None:
+        self._content = content
+        self._size = size
+        self._advance = advance
+        self._failure: BaseException | None = None
+
+    def send(self, client: Client, key: str, upload: Upload) -> None:
+        digests = [hashlib.sha256()]
+        locked = any(name.startswith("x-amz-object-lock") for name in upload.headers)
+        md5 = hashlib.md5(usedforsecurity=False)
+        for block in read_blocks(self._content, _HASH_BLOCK):
+            digests[0].update(block)
+            if locked:
+                md5.update(block)
+        self._content.seek(0)
+        headers = {**upload.headers, "Content-Length": str(self._size)}
+        try:
+            client.put(
+                key,
+                cast(IO[bytes], self),
+                headers,
+                sha256=digests[0].hexdigest(),
+                only_new=upload.only_new,
+            )
+        except StorageError:
+            if self._failure is not None:
+                raise self._failure from None
+            raise
+
+    def read(self, count: int = -1) -> bytes:
+        try:
+            data: bytes = self._content.read(count)
+            if not data and self._content.tell() < self._size:
+                raise OSError("The content became shorter while it was being sent.")
+        except BaseException as error:
+            self._failure = error
+            raise
+        self._advance(len(data))
+        return data
+
+    def tell(self) -> int:
+        return int(self._content.tell())
+
+    def seek(self, position: int) -> int:
+        return int(self._content.seek(position))
+
+
+def _pop(blocks: list[bytes]) -> bytes:
+    return blocks.pop(0) if blocks else b""
+
+
+def binary_size(content: File[Any]) -> int | None:
+    """Return the size in bytes, measured by seeking; None for text and for what cannot seek."""
+    try:
+        if not content.seekable() or not isinstance(content.read(0), bytes):
+            return None
+        size = content.seek(0, os.SEEK_END)
+        content.seek(0)
+    except (AttributeError, io.UnsupportedOperation):
+        return None
+    return size if isinstance(size, int) else None
+
+
+def read_blocks(content: File[Any], size: int) -> Iterator[bytes]:
+    """Yield the content from its start in blocks of `size` bytes, the last one shorter.
+
+    Text is encoded as UTF-8. `content` may be a File around anything that reads or iterates.
+    """
+    # Nothing here outlives a yield but what is left over: the caller's block is the only one.
+    held: list[bytes] = []
+    for piece in _pieces(content, size):
+        held.append(piece)
+        while sum(map(len, held)) >= size:
+            yield _take(held, size)
+    if held:
+        yield b"".join(held)
+
+
+def _take(held: list[bytes], size: int) -> bytes:
+    """Return the first `size` bytes of `held`, which keeps the rest."""
+    joined = held[0] if len(held) == 1 else b"".join(held)
+    held[:] = [joined[size:]] if len(joined) > size else []
+    return joined[:size]
+
+
+def _pieces(content: File[Any], size: int) -> Iterator[bytes]:
+    source: Iterable[Any]
+    if not hasattr(content, "read"):
+        # A generator, or something else that only iterates.
+        source = cast(Iterable[Any], content.file) if isinstance(content, File) else content
+    elif callable(seekable := getattr(content, "seekable", None)) and not seekable():
+        source = iter(partial(content.read, size), b"")
+    else:
+        source = content.chunks(size)
+    for piece in source:
+        if piece:
+            yield piece.encode() if isinstance(piece, str) else bytes(piece)
