@@ -77,7 +77,7 @@ class Client:
         A `body` that is a stream must be able to seek and needs its hex digest.
         """
         sent = {**headers, **(_ONLY_NEW if only_new else {})}
-        if isinstance(body, bytes) and any(n.startswith("x-amz-object-lock") for n in headers):
+        if isinstance(body, bytes) and is_locked(headers):
             sent["Content-MD5"] = _content_md5(body)
         self.transport.send("PUT", key, headers=sent, body=body, sha256=sha256)
 
@@ -325,6 +325,11 @@ _LOCATION = (
     '<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
     "<LocationConstraint>{}</LocationConstraint></CreateBucketConfiguration>"
 )
+
+
+def is_locked(headers: Mapping[str, str]) -> bool:
+    """Say whether the headers lock the object, for which S3 wants a Content-MD5 as well."""
+    return any(name.lower().startswith("x-amz-object-lock") for name in headers)
 
 
 def _content_md5(body: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import os
@@ -14,7 +15,7 @@ from typing import IO, Any, cast
 
 from django.core.files.base import File
 
-from django_minio_backend.client import MAX_PARTS, MAX_SINGLE_PUT, Client
+from django_minio_backend.client import MAX_PARTS, MAX_SINGLE_PUT, Client, is_locked
 from django_minio_backend.errors import StorageError
 
 _HASH_BLOCK = 2**20
@@ -120,23 +121,19 @@ class _HashedBody:
         self._failure: BaseException | None = None
 
     def send(self, client: Client, key: str, upload: Upload) -> None:
-        digests = [hashlib.sha256()]
-        locked = any(name.startswith("x-amz-object-lock") for name in upload.headers)
-        md5 = hashlib.md5(usedforsecurity=False)
+        sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+        locked = is_locked(upload.headers)
         for block in read_blocks(self._content, _HASH_BLOCK):
-            digests[0].update(block)
+            sha256.update(block)
             if locked:
                 md5.update(block)
         self._content.seek(0)
         headers = {**upload.headers, "Content-Length": str(self._size)}
+        if locked:
+            headers["Content-MD5"] = base64.b64encode(md5.digest()).decode()
+        body = cast(IO[bytes], self)
         try:
-            client.put(
-                key,
-                cast(IO[bytes], self),
-                headers,
-                sha256=digests[0].hexdigest(),
-                only_new=upload.only_new,
-            )
+            client.put(key, body, headers, sha256=sha256.hexdigest(), only_new=upload.only_new)
         except StorageError:
             if self._failure is not None:
                 raise self._failure from None
