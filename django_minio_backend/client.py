@@ -66,7 +66,7 @@ class Client:
     def put(
         self,
         key: str,
-        body: bytes | IO[bytes],
+        body: bytes | bytearray | IO[bytes],
         headers: Mapping[str, str],
         *,
         sha256: str = "",
@@ -77,7 +77,7 @@ class Client:
         A `body` that is a stream must be able to seek and needs its hex digest.
         """
         sent = {**headers, **(_ONLY_NEW if only_new else {})}
-        if isinstance(body, bytes) and is_locked(headers):
+        if isinstance(body, bytes | bytearray) and is_locked(headers):
             sent["Content-MD5"] = _content_md5(body)
         self.transport.send("PUT", key, headers=sent, body=body, sha256=sha256)
 
@@ -174,7 +174,7 @@ class Client:
             return upload
         raise self._unexpected("an upload has no id", key)
 
-    def put_part(self, key: str, upload: str, number: int, body: bytes) -> str:
+    def put_part(self, key: str, upload: str, number: int, body: bytes | bytearray) -> str:
         """Send part `number` (from 1) and return its ETag."""
         response = self.transport.send(
             "PUT",
@@ -332,5 +332,5 @@ def is_locked(headers: Mapping[str, str]) -> bool:
     return any(name.lower().startswith("x-amz-object-lock") for name in headers)
 
 
-def _content_md5(body: bytes) -> str:
+def _content_md5(body: bytes | bytearray) -> str:
     return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
@@ -110,12 +110,10 @@ class ObjectWriter(io.BufferedIOBase):
     Until then, and after `discard()`, the old object stays as it was.
     """
 
-    def __init__(
-        self, client: Client, key: str, headers: Mapping[str, str], part_size: int
-    ) -> None:
-        self._parts = Parts(client, key, headers)
-        self._put = partial(client.put, key, headers=headers)
-        self._part_size = part_size
+    def __init__(self, client: Client, key: str, upload: Upload) -> None:
+        self._parts = Parts(client, key, upload.headers, upload.parallel)
+        self._put = partial(client.put, key, headers=upload.headers)
+        self._part_size = upload.part_size
         self._pending = bytearray()
         self._position = 0
         self._discarded = False
@@ -236,8 +234,7 @@ def open_object(client: Client, key: str, mode: str, upload: Callable[[], Upload
     if mode in {"r", "rt", "rb"}:
         buffer = io.BufferedReader(ObjectReader(client, key), 64 * 2**10)
     elif mode in {"w", "wt", "wb"}:
-        settings = upload()
-        buffer = ObjectWriter(client, key, settings.headers, settings.part_size)
+        buffer = ObjectWriter(client, key, upload())
     else:
         raise ValueError(
             f"'{key}' cannot be opened with mode {mode!r}: objects are read ('rb', 'r') or "

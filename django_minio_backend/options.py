@@ -87,6 +87,7 @@ class Options:
     multipart_upload: bool = _option("MINIO_MULTIPART_UPLOAD", parsing.flag, False)
     multipart_threshold: int = _option("MINIO_MULTIPART_THRESHOLD", parsing.count, 10 * 2**20)
     multipart_part_size: int = _option("MINIO_MULTIPART_PART_SIZE", parsing.part_size, 10 * 2**20)
+    multipart_parallel: int = _option("MINIO_MULTIPART_PARALLEL", parsing.threads, 3)
     object_headers: ObjectHeaders = _option("MINIO_OBJECT_HEADERS", parsing.object_headers)
     settings_http_client: urllib3.PoolManager | None = _option(
         "MINIO_HTTP_CLIENT", parsing.http_client

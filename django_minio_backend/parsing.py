@@ -128,6 +128,12 @@ def count(value: object) -> int:
     return value
 
 
+def threads(value: object) -> int:
+    if not 1 <= count(value) <= 64:
+        raise ValueError("must be a whole number from 1 to 64")
+    return count(value)
+
+
 def part_size(value: object) -> int:
     size = count(value)
     if not MIN_PART_SIZE <= size <= MAX_PART_SIZE:

@@ -144,6 +144,7 @@ class MinioBackend(Storage):
             headers=self._headers(name, getattr(content, "content_type", None)),
             part_size=parsed.multipart_part_size,
             parts_from=parsed.multipart_threshold if parsed.multipart_upload else None,
+            parallel=parsed.multipart_parallel,
             only_new=not parsed.replace_existing,
             progress=parsed.progress,
         )

@@ -45,7 +45,7 @@ class Transport:
         *,
         query: Query = (),
         headers: Mapping[str, str] | None = None,
-        body: bytes | IO[bytes] = b"",
+        body: bytes | bytearray | IO[bytes] = b"",
         sha256: str = "",
         stream: bool = False,
         **limits: Any,
@@ -59,7 +59,7 @@ class Transport:
         Raises the `StorageError` that the answer, or its absence, stands for.
         """
         path = f"/{self.where.bucket}/{quote_key(key)}" if key else f"/{self.where.bucket}"
-        if isinstance(body, bytes):
+        if isinstance(body, bytes | bytearray):
             sha256 = hashlib.sha256(body).hexdigest() if body else EMPTY_SHA256
         signed = self._signer.headers(
             self._credentials(),
@@ -83,7 +83,7 @@ class Transport:
         method: str,
         target: str,
         headers: Mapping[str, str],
-        body: bytes | IO[bytes],
+        body: bytes | bytearray | IO[bytes],
         preload: bool,
         limits: Mapping[str, Any],
     ) -> Response:

@@ -7,6 +7,7 @@ import hashlib
 import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +21,8 @@ from django_minio_backend.errors import StorageError
 
 _HASH_BLOCK = 2**20
 
+Block = bytes | bytearray
+
 
 @dataclass(frozen=True)
 class Upload:
@@ -28,6 +31,7 @@ class Upload:
     headers: Mapping[str, str]
     part_size: int
     parts_from: int | None = None
+    parallel: int = 1
     only_new: bool = False
     progress: Any = None
 
@@ -47,21 +51,21 @@ class Upload:
         blocks = read_blocks(content, max(self.part_size, -(-(size or 0) // MAX_PARTS)))
         head = list(islice(blocks, 2))
         if len(head) == 2:
-            self._send_parts(client, key, chain(iter(partial(_pop, head), b""), blocks))
+            self._send_parts(client, key, chain(_emptying(head), blocks))
         else:
-            client.put(key, b"".join(head), self.headers, only_new=self.only_new)
-            self._advance(len(b"".join(head)))
+            whole = head[0] if head else b""
+            client.put(key, whole, self.headers, only_new=self.only_new)
+            self._advance(len(whole))
 
     def _fits_one_request(self, size: int) -> bool:
         in_parts = self.parts_from is not None and size >= self.parts_from
         return self.part_size < size <= MAX_SINGLE_PUT and not in_parts
 
-    def _send_parts(self, client: Client, key: str, blocks: Iterable[bytes]) -> None:
-        parts = Parts(client, key, self.headers)
+    def _send_parts(self, client: Client, key: str, blocks: Iterable[Block]) -> None:
+        parts = Parts(client, key, self.headers, self.parallel, self._advance)
         try:
             for block in blocks:
                 parts.put(block)
-                self._advance(len(block))
                 del block  # before the next one is made
             parts.finish(only_new=self.only_new)
         except BaseException:
@@ -78,37 +82,68 @@ class Upload:
 
 
 class Parts:
-    """An upload in parts: begun with the first, invisible until finished, gone when aborted."""
+    """An upload in parts: begun with the first, invisible until finished, gone when aborted.
 
-    def __init__(self, client: Client, key: str, headers: Mapping[str, str]) -> None:
+    Up to `parallel` parts are on their way at once; `put` waits for room and then returns, and
+    raises what became of an earlier part. `arrived` is told the bytes of each part that has.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        key: str,
+        headers: Mapping[str, str],
+        parallel: int,
+        arrived: Callable[[int], None] = lambda count: None,
+    ) -> None:
         self._client = client
         self._key = key
         self._headers = headers
+        self._parallel = parallel
+        self._arrived = arrived
+        self._threads = ThreadPoolExecutor(parallel, thread_name_prefix="upload")
         self._upload = ""
-        self._etags: list[str] = []
+        self._sizes: dict[Future[str], int] = {}
+        self._flying: set[Future[str]] = set()
 
-    def put(self, block: bytes) -> None:
-        if len(self._etags) == MAX_PARTS:
+    def put(self, block: Block) -> None:
+        if len(self._sizes) == MAX_PARTS:
             raise ValueError(
                 f"'{self._key}' has more than {MAX_PARTS:,} parts, which is S3's limit: "
                 "raise MINIO_MULTIPART_PART_SIZE."
             )
         self._upload = self._upload or self._client.start_parts(self._key, self._headers)
-        number = len(self._etags) + 1
-        self._etags.append(self._client.put_part(self._key, self._upload, number, block))
+        self._land(self._parallel - 1)
+        number = len(self._sizes) + 1
+        part = self._threads.submit(self._client.put_part, self._key, self._upload, number, block)
+        self._flying.add(part)
+        self._sizes[part] = len(block)
 
     def finish(self, *, only_new: bool = False) -> None:
-        self._client.finish_parts(self._key, self._upload, self._etags, only_new=only_new)
+        self._land(0)
+        self._threads.shutdown()
+        etags = [part.result() for part in self._sizes]
+        self._client.finish_parts(self._key, self._upload, etags, only_new=only_new)
 
     def abort(self) -> None:
-        # The failure that led here is the one to report.
+        # A part that arrived after the abort would stay on the server for ever.
+        self._threads.shutdown(cancel_futures=True)
         if self._upload:
+            # The failure that led here is the one to report.
             with suppress(StorageError):
                 self._client.abort_parts(self._key, self._upload)
 
     @property
     def begun(self) -> bool:
         return bool(self._upload)
+
+    def _land(self, most: int) -> None:
+        """Wait until at most `most` parts are on their way."""
+        while len(self._flying) > most:
+            landed, self._flying = wait(self._flying, return_when=FIRST_COMPLETED)
+            for part in landed:
+                part.result()
+                self._arrived(self._sizes[part])
 
 
 class _HashedBody:
@@ -157,8 +192,10 @@ class _HashedBody:
         return int(self._content.seek(position))
 
 
-def _pop(blocks: list[bytes]) -> bytes:
-    return blocks.pop(0) if blocks else b""
+def _emptying(blocks: list[Block]) -> Iterator[Block]:
+    """Yield the blocks and let go of each."""
+    while blocks:
+        yield blocks.pop(0)
 
 
 def binary_size(content: File[Any]) -> int | None:
@@ -173,26 +210,30 @@ def binary_size(content: File[Any]) -> int | None:
     return size if isinstance(size, int) else None
 
 
-def read_blocks(content: File[Any], size: int) -> Iterator[bytes]:
+def read_blocks(content: File[Any], size: int) -> Iterator[Block]:
     """Yield the content from its start in blocks of `size` bytes, the last one shorter.
 
     Text is encoded as UTF-8. `content` may be a File around anything that reads or iterates.
     """
-    # Nothing here outlives a yield but what is left over: the caller's block is the only one.
-    held: list[bytes] = []
+    # One block of memory at a time: nothing here holds on to what was yielded.
+    block, filled = bytearray(), 0
     for piece in _pieces(content, size):
-        held.append(piece)
-        while sum(map(len, held)) >= size:
-            yield _take(held, size)
-    if held:
-        yield b"".join(held)
-
-
-def _take(held: list[bytes], size: int) -> bytes:
-    """Return the first `size` bytes of `held`, which keeps the rest."""
-    joined = held[0] if len(held) == 1 else b"".join(held)
-    held[:] = [joined[size:]] if len(joined) > size else []
-    return joined[:size]
+        if len(piece) == size and not filled:
+            yield piece
+            continue
+        rest = memoryview(piece)
+        while rest:
+            block = block or bytearray(size)
+            taken = min(size - filled, len(rest))
+            block[filled : filled + taken] = rest[:taken]
+            filled, rest = filled + taken, rest[taken:]
+            if filled == size:
+                full, block, filled = block, bytearray(), 0
+                yield full
+                del full
+    if filled:
+        del block[filled:]
+        yield block
 
 
 def _pieces(content: File[Any], size: int) -> Iterator[bytes]:

@@ -159,6 +159,7 @@ BAD_OPTIONS: list[tuple[dict[str, Any], str]] = [
     ({"MINIO_URL_EXPIRY_HOURS": datetime.timedelta(days=8)}, "7 days"),
     ({"MINIO_URL_EXPIRY_HOURS": 24}, "MINIO_URL_EXPIRY_HOURS must be a timedelta"),
     ({"MINIO_MULTIPART_PART_SIZE": 1024}, "between 5 MiB and 5 GiB"),
+    ({"MINIO_MULTIPART_PARALLEL": 0}, "MINIO_MULTIPART_PARALLEL must be a whole number from 1"),
     ({"MINIO_CONNECT_TIMEOUT": 0}, "MINIO_CONNECT_TIMEOUT must be a number of seconds"),
     ({"MINIO_RETRIES": True}, "MINIO_RETRIES must be a whole number"),
     ({"MINIO_CA_CERTS": "/nowhere/ca.pem"}, "names a file that is not there: /nowhere/ca.pem"),
