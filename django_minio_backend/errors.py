@@ -72,7 +72,10 @@ class BucketNotFound(StorageError):
 class ObjectExists(StorageError, FileExistsError):
     """An object of this name is there already and was not to be replaced."""
 
-    advice = "An object of this name exists already; it was left as it is."
+    advice = (
+        "An object of this name exists already and was left as it is; "
+        "replace_existing=True replaces."
+    )
 
 
 class ObjectChanged(StorageError):

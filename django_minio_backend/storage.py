@@ -6,6 +6,7 @@ import copy
 import datetime
 import pickle
 from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from typing import IO, Any, Self, cast
 
 import urllib3
@@ -21,12 +22,34 @@ from django_minio_backend.client import Client
 from django_minio_backend.errors import ObjectExists, ObjectNotFound
 from django_minio_backend.files import S3File, open_object
 from django_minio_backend.links import Links
-from django_minio_backend.uploads import Upload
+from django_minio_backend.uploads import Upload, is_small
 
 # Live objects that a pickle cannot carry and that a copy without them would not do without.
 _UNPICKLABLE = ("sse", "http_client", "MINIO_HTTP_CLIENT", "progress")
 # How often a save looks for another name when others keep taking the one it found.
 _ATTEMPTS = 16
+
+
+class _Guesses(Storage):
+    """Names for a save that leaves it to the server to refuse those that are taken."""
+
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
+        self._tried: set[str] = set()
+
+    def exists(self, name: str) -> bool:
+        return name in self._tried
+
+    def get_alternative_name(self, file_root: str, file_ext: str) -> str:
+        return self.storage.get_alternative_name(file_root, file_ext)
+
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+        guess = super().get_available_name(name, max_length)
+        self._tried.add(guess)
+        return guess
+
+
+_guesses: ContextVar[_Guesses | None] = ContextVar("guesses", default=None)
 
 
 class MinioBackend(Storage):
@@ -116,23 +139,37 @@ class MinioBackend(Storage):
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
         """Return `name`, or a free alternative where existing objects are not to be replaced."""
-        if self.options.replace_existing and (max_length is None or len(name) <= max_length):
+        fits = max_length is None or len(name) <= max_length
+        if fits and self.options.replace_existing:
             return names.clean_name(name)
-        return super().get_available_name(name, max_length)
+        guesses = _guesses.get()
+        if guesses is None or guesses.storage is not self:
+            return super().get_available_name(name, max_length)
+        return guesses.get_available_name(name, max_length)
 
     def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
-        """Store content and return the name it got, which another writer cannot have taken."""
+        """Store content and return the name it got, which another writer cannot have taken.
+
+        A server that is known to refuse a taken name is not asked first whether a small file's is
+        free. What is not small is not sent in vain.
+        """
         if self.options.bucket_check_on_save:
             buckets.ensure_once(self.s3, self.options)
-        for _ in range(_ATTEMPTS):
-            try:
-                return super().save(name, content, max_length=max_length)
-            except ObjectExists as error:
-                # Somebody else took the name after it was found free: look for another.
-                taken = error
-                if not _can_rewind(content):
-                    break
-        raise taken
+        small = is_small(content, self.options.multipart_part_size)
+        unasked = small and self.s3.transport.honours_conditions
+        token = _guesses.set(_Guesses(self) if unasked else None)
+        try:
+            for _ in range(_ATTEMPTS):
+                try:
+                    return super().save(name, content, max_length=max_length)
+                except ObjectExists as error:
+                    # The name is taken, perhaps since it was found free: look for another.
+                    taken = error
+                    if not _can_rewind(content):
+                        break
+            raise taken
+        finally:
+            _guesses.reset(token)
 
     def _save(self, name: str, content: File[Any]) -> str:
         self._upload(name, content).send(self.s3, self._key(name), content)

@@ -17,6 +17,7 @@ from django_minio_backend import errors, pools
 from django_minio_backend.errors import StorageError, Where
 from django_minio_backend.names import quote_key
 from django_minio_backend.options import Options
+from django_minio_backend.parsing import Endpoint
 from django_minio_backend.signing import EMPTY_SHA256, Credentials, Query, Signer, encode_query
 
 Response = urllib3.BaseHTTPResponse
@@ -25,6 +26,12 @@ Response = urllib3.BaseHTTPResponse
 _TOLERATED_SKEW = datetime.timedelta(minutes=15)
 # An error document is a few hundred bytes; whatever is longer is no error document.
 _MAX_ERROR_BYTES = 64 * 1024
+
+
+# Servers that refuse a PUT with `If-None-Match: *` when there is an object. Garage ignores the
+# header and overwrites, so only those that are known to honour it are relied on.
+_HONOURS_CONDITIONS = frozenset({"minio", "versitygw"})
+_called_themselves: dict[Endpoint, str] = {}
 
 
 class Transport:
@@ -74,9 +81,16 @@ class Transport:
         target = f"{path}?{encoded}" if (encoded := encode_query(query)) else path
         with translated(where):
             response = self._exchange(method, target, signed, body, not stream, limits)
+            _called_themselves[self._endpoint] = response.headers.get("Server", "")
             if response.status >= 300:
                 raise _failure(response, where)
         return response
+
+    @property
+    def honours_conditions(self) -> bool:
+        """Say whether the server has answered by now and is one that honours If-None-Match."""
+        server = _called_themselves.get(self._endpoint, "")
+        return server.partition("/")[0].lower() in _HONOURS_CONDITIONS
 
     def _exchange(
         self,

@@ -210,6 +210,20 @@ def binary_size(content: File[Any]) -> int | None:
     return size if isinstance(size, int) else None
 
 
+def is_small(content: Any, limit: int) -> bool:
+    """Say whether content can be read again and has at most `limit` bytes (characters of text)."""
+    try:
+        if not content.seekable():
+            return False
+        start = content.tell()
+        content.seek(0, os.SEEK_END)
+        end = content.tell()
+        content.seek(start)
+    except (AttributeError, io.UnsupportedOperation):
+        return False
+    return bool(end <= limit)
+
+
 def read_blocks(content: File[Any], size: int) -> Iterator[Block]:
     """Yield the content from its start in blocks of `size` bytes, the last one shorter.
 

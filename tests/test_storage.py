@@ -18,7 +18,7 @@ from minio.commonconfig import GOVERNANCE, Tags
 from minio.retention import Retention
 from minio.sse import SseS3
 
-from django_minio_backend import MinioBackend, names
+from django_minio_backend import MinioBackend, names, transport
 from django_minio_backend.errors import ConfigurationError, ObjectExists, StorageFull
 from tests.conftest import Buckets, Recorder
 from tests.hostile import hostile, s3_error
@@ -222,37 +222,44 @@ def test_replace_existing_replaces(buckets: Buckets) -> None:
     assert storage.get_available_name("a.txt", max_length=20) == "a.txt"
 
 
-def test_two_writers_of_one_name_both_keep_their_files(buckets: Buckets) -> None:
-    """Both find the name free, both write, and the server decides who was first."""
-    both_have_asked = threading.Barrier(2, timeout=30)
-
-    class Racing(MinioBackend):
-        asked = False
-
-        def exists(self, name: str) -> bool:
-            found = super().exists(name)
-            if not self.asked:
-                self.asked = True
-                both_have_asked.wait()
-            return found
-
-    contents = [b"one", b"two"]
+def test_many_writers_of_one_name_all_keep_their_files(buckets: Buckets) -> None:
+    contents = [str(number).encode() for number in range(6)]
+    start = threading.Barrier(len(contents), timeout=30)
     saved: dict[bytes, str] = {}
-    threads = [
-        threading.Thread(
-            target=lambda c: saved.update({c: Racing().save("same.txt", ContentFile(c))}), args=(c,)
-        )
-        for c in contents
-    ]
+
+    def write(content: bytes) -> None:
+        start.wait()
+        saved[content] = MinioBackend().save("same.txt", ContentFile(content))
+
+    threads = [threading.Thread(target=write, args=(content,)) for content in contents]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(set(saved.values())) == 2
+    assert len(set(saved.values())) == len(contents)
     storage = MinioBackend()
-    assert {content: storage.open(name).read() for content, name in saved.items()} == {
-        content: content for content in contents
-    }
+    assert {storage.open(name).read(): name for name in saved.values()} == saved
+
+
+def test_a_server_that_may_ignore_conditions_is_asked_first(
+    buckets: Buckets, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = MinioBackend(http_client=recorder)
+    storage.save("a.txt", ContentFile(b"1"))
+    monkeypatch.setattr(transport, "_HONOURS_CONDITIONS", frozenset())
+    recorder.requests.clear()
+    storage.save("b.txt", ContentFile(b"2"))
+    assert storage.save("a.txt", ContentFile(b"3")) != "a.txt"
+    assert recorder.methods == ["HEAD", "PUT", "HEAD", "HEAD", "PUT"]
+
+
+def test_what_is_not_small_is_not_sent_in_vain(buckets: Buckets, recorder: Recorder) -> None:
+    storage = MinioBackend(http_client=recorder)
+    storage.save("a.txt", ContentFile(b"1"))
+    recorder.requests.clear()
+    storage.save("a.txt", ContentFile(b"x" * 11 * 2**20))
+    storage.save("a.txt", generator())
+    assert recorder.methods == ["HEAD", "HEAD", "PUT"] * 2
 
 
 def test_a_stream_that_lost_the_race_is_not_stored_half(buckets: Buckets) -> None:
@@ -261,7 +268,7 @@ def test_a_stream_that_lost_the_race_is_not_stored_half(buckets: Buckets) -> Non
             return False
 
     Blind().save("same.txt", ContentFile(b"old"))
-    with pytest.raises(ObjectExists, match="left as it is"):
+    with pytest.raises(ObjectExists, match="left as it is; replace_existing"):
         Blind().save("same.txt", generator())
     assert MinioBackend().open("same.txt").read() == b"old"
     assert MinioBackend().listdir("") == ([], ["same.txt"])
@@ -322,7 +329,9 @@ def test_a_location_is_a_prefix_that_names_do_not_show(
 
 
 REQUESTS: list[tuple[str, Callable[[MinioBackend], object], list[str]]] = [
-    ("save", lambda s: s.save("new.txt", ContentFile(b"x")), ["HEAD", "PUT"]),
+    ("save", lambda s: s.save("new.txt", ContentFile(b"x")), ["PUT"]),
+    ("save text", lambda s: s.save("new.txt", ContentFile("x")), ["PUT"]),
+    ("save taken", lambda s: s.save("a.txt", ContentFile(b"x")), ["PUT", "PUT"]),
     ("open", lambda s: s.open("a.txt").read(), ["GET"]),
     ("exists", lambda s: s.exists("a.txt"), ["HEAD"]),
     ("size", lambda s: s.size("a.txt"), ["HEAD"]),
@@ -519,7 +528,7 @@ def test_bucket_check_on_save_creates_the_bucket_once(buckets: Buckets, recorder
     storage.save("a.txt", ContentFile(b"x"))
     recorder.requests.clear()
     storage.save("b.txt", ContentFile(b"x"))
-    assert recorder.methods == ["HEAD", "PUT"]
+    assert recorder.methods == ["PUT"]
 
 
 def test_a_pickle_holds_no_secret_and_comes_back_whole(buckets: Buckets, server: Server) -> None:
