@@ -81,6 +81,8 @@ class Options:
     url_expiry: datetime.timedelta = _option(
         "MINIO_URL_EXPIRY_HOURS", parsing.expiry, parsing.MAX_EXPIRY
     )
+    url_stable_window: int | None = _option("MINIO_URL_STABLE_WINDOW", parsing.window)
+    public_base_url: str = _option("MINIO_PUBLIC_BASE_URL", parsing.base_url, "")
     url_caching_enabled: bool = _option("MINIO_URL_CACHING_ENABLED", parsing.flag, False)
     url_cache_timeout: float | None = _option("MINIO_URL_CACHE_TIMEOUT", parsing.optional_seconds)
     url_cache_prefix: str = _option("MINIO_URL_CACHE_PREFIX", parsing.text, "minio_url_")
@@ -136,6 +138,7 @@ class Options:
             if given.get(option) is not None or field.default is None
         }
         buckets = _buckets(alias, values, bucket_name, static)
+        _check_window(alias, values)
         return cls(alias=alias, **_endpoints(alias, given), **{**values, **buckets})
 
 
@@ -255,6 +258,15 @@ def _endpoints(alias: str, given: Mapping[str, Any]) -> dict[str, Any]:
         external_secure = internal.secure
     external = parse("MINIO_EXTERNAL_ENDPOINT", external_secure, external=True)
     return {"endpoint": internal, "external_endpoint": external}
+
+
+def _check_window(alias: str, values: Mapping[str, Any]) -> None:
+    expiry = values.get("url_expiry", FIELDS["MINIO_URL_EXPIRY_HOURS"].default)
+    if (values.get("url_stable_window") or 0) * 10 > expiry.total_seconds():
+        raise ConfigurationError(
+            f"Storage '{alias}': MINIO_URL_STABLE_WINDOW must be at most a tenth of "
+            f"MINIO_URL_EXPIRY_HOURS ({expiry}), so that a link has nine tenths of its life left."
+        )
 
 
 def _buckets(alias: str, values: dict[str, Any], bucket_name: str, static: bool) -> dict[str, Any]:

@@ -122,6 +122,26 @@ def optional_seconds(value: object) -> float | None:
     return None if value is None else seconds(value)
 
 
+def window(value: object) -> int | None:
+    """Parse a number of seconds, 0 or more, or a timedelta into whole seconds."""
+    if value is None:
+        return None
+    if isinstance(value, datetime.timedelta):
+        value = value.total_seconds()
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        raise ValueError("must be a number of seconds, 0 or more, or a timedelta")
+    return int(value)
+
+
+def base_url(value: object) -> str:
+    """Parse the address of a bucket behind a CDN or a domain of its own."""
+    given = text(value).rstrip("/")
+    split = urlsplit(given)
+    if split.scheme not in {"http", "https"} or not split.netloc or split.query or split.fragment:
+        raise ValueError("must be an address such as 'https://cdn.example.com/media'")
+    return given
+
+
 def count(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise ValueError("must be a whole number, 0 or more")

@@ -69,31 +69,23 @@ class Signer:
         )
         return result
 
-    def query(
-        self,
-        credentials: Credentials,
-        when: datetime.datetime,
-        expires: int,
-        method: str,
-        host: str,
-        path: str,
-        query: Query = (),
-    ) -> str:
-        """Return a query that authorises `method` on `path` from `when` for `expires` seconds."""
+    def presigner(
+        self, credentials: Credentials, when: datetime.datetime, expires: int, host: str
+    ) -> Presigner:
+        """Return what signs links that work on `host` from `when` for `expires` seconds."""
         amz_date = when.strftime("%Y%m%dT%H%M%SZ")
+        scope = self._scope(amz_date)
         params = [
             ("X-Amz-Algorithm", ALGORITHM),
-            ("X-Amz-Credential", f"{credentials.access_key}/{self._scope(amz_date)}"),
+            ("X-Amz-Credential", f"{credentials.access_key}/{scope}"),
             ("X-Amz-Date", amz_date),
             ("X-Amz-Expires", str(expires)),
             ("X-Amz-SignedHeaders", "host"),
-            *query,
         ]
         if credentials.session_token:
             params.append(("X-Amz-Security-Token", credentials.session_token))
-        encoded = encode_query(params)
-        request = f"{method}\n{path}\n{encoded}\nhost:{host}\n\nhost\n{UNSIGNED_PAYLOAD}"
-        return f"{encoded}&X-Amz-Signature={self._sign(credentials, amz_date, request)}"
+        to_sign = f"{ALGORITHM}\n{amz_date}\n{scope}\n"
+        return Presigner(params, self._key(credentials, amz_date[:8]), to_sign, host)
 
     def _scope(self, amz_date: str) -> str:
         return f"{amz_date[:8]}/{self.region}/s3/aws4_request"
@@ -112,6 +104,28 @@ class Signer:
                 key = hmac.digest(key, part.encode(), "sha256")
             self._derived = (credentials, day, key)
         return key
+
+
+class Presigner:
+    """Signs any number of links of one moment; all that they share is made once."""
+
+    def __init__(self, params: list[tuple[str, str]], key: bytes, to_sign: str, host: str) -> None:
+        self._params = params
+        self._query = encode_query(params)
+        self._key = key
+        self._to_sign = to_sign
+        self._tail = f"\nhost:{host}\n\nhost\n{UNSIGNED_PAYLOAD}"
+
+    def query(self, method: str, path: str, more: Query = ()) -> str:
+        """Return the query that authorises `method` on `path`, which is percent-encoded already.
+
+        `more` are parameters that the link carries besides; they are signed along.
+        """
+        query = encode_query([*self._params, *more]) if more else self._query
+        request = f"{method}\n{path}\n{query}{self._tail}".encode()
+        to_sign = self._to_sign + hashlib.sha256(request).hexdigest()
+        signature = hmac.digest(self._key, to_sign.encode(), "sha256").hex()
+        return f"{query}&X-Amz-Signature={signature}"
 
 
 def encode_query(query: Query) -> str:

@@ -21,7 +21,7 @@ from django_minio_backend.answers import ObjectStat
 from django_minio_backend.client import Client
 from django_minio_backend.errors import ObjectExists, ObjectNotFound
 from django_minio_backend.files import S3File, open_object
-from django_minio_backend.links import Links
+from django_minio_backend.links import Links, answer_parameters
 from django_minio_backend.uploads import Upload, is_small
 
 # Live objects that a pickle cannot carry and that a copy without them would not do without.
@@ -248,10 +248,28 @@ class MinioBackend(Storage):
     def delete(self, name: str) -> None:
         self.s3.delete(self._key(name))
 
-    def url(self, name: str | None) -> str:
-        """Return a link to the object: public as its bucket, or signed. Makes no request."""
+    def url(
+        self,
+        name: str | None,
+        parameters: Mapping[str, str] | None = None,
+        expires: datetime.timedelta | float | None = None,
+        method: str = "GET",
+        *,
+        version_id: str | None = None,
+        filename: str | None = None,
+        inline: bool | None = None,
+    ) -> str:
+        """Return a link to the object: public as its bucket, or signed. Makes no request.
+
+        Whatever is asked for beyond the name needs a signature, in a public bucket too: `expires`
+        (a timedelta or seconds), another `method`, a version, the `filename` that browsers save
+        under, whether they show it `inline`, and S3's `response-…` `parameters`.
+        """
         key = self._key(name or "")
-        return self._links.public(key) if self.options.is_public else self._links.signed(key)
+        more = answer_parameters(parameters, version_id, filename, inline)
+        if self.options.is_public and not more and expires is None and method == "GET":
+            return self._links.public(key)
+        return self._links.signed(key, method=method, expires=expires, parameters=more)
 
     def _key(self, name: str) -> str:
         return names.object_key(self.options.location, name)

@@ -1,19 +1,26 @@
 from __future__ import annotations
 
 import datetime
+import time
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import urllib3
 from django.core.files.base import ContentFile
+from minio.commonconfig import ENABLED
+from minio.versioningconfig import SUSPENDED, VersioningConfig
 
 from django_minio_backend import MinioBackend, transport
+from django_minio_backend.errors import ConfigurationError
+from django_minio_backend.signing import Credentials
 from tests.conftest import Buckets, Recorder
 from tests.proxy import prefix_proxy
 from tools.minio_server import Server
 
 Fetch = Callable[..., urllib3.BaseHTTPResponse]
+HOUR = datetime.timedelta(hours=1)
 
 
 def test_a_private_object_is_only_for_who_holds_the_link(
@@ -35,17 +42,137 @@ def test_a_public_link_has_no_signature(public_storage: MinioBackend, fetch: Fet
     assert fetch(link).data == b"public"
 
 
-def test_a_link_lives_as_long_as_configured(
-    buckets: Buckets, fetch: Fetch, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Set the time that links are made at."""
+    return lambda now: monkeypatch.setattr("django_minio_backend.links.time.time", lambda: now)
+
+
+def signed_at(link: str) -> float:
+    date = parse_qs(urlsplit(link).query)["X-Amz-Date"][0]
+    return datetime.datetime.strptime(f"{date}+0000", "%Y%m%dT%H%M%SZ%z").timestamp()
+
+
+def lifetime(link: str) -> int:
+    return int(parse_qs(urlsplit(link).query)["X-Amz-Expires"][0])
+
+
+def test_a_link_dies_when_its_time_is_over(
+    buckets: Buckets, fetch: Fetch, clock: Callable[[float], None]
 ) -> None:
-    hour = datetime.timedelta(hours=1)
-    storage = MinioBackend(MINIO_URL_EXPIRY_HOURS=hour)
+    storage = MinioBackend(MINIO_URL_EXPIRY_HOURS=HOUR)
     storage.save("a.txt", ContentFile(b"x"))
-    link = storage.url("a.txt")
-    assert parse_qs(urlsplit(link).query)["X-Amz-Expires"] == ["3600"]
-    earlier = datetime.datetime.now(datetime.UTC) - hour - datetime.timedelta(seconds=5)
-    monkeypatch.setattr("django_minio_backend.links.utc_now", lambda: earlier)
+    assert lifetime(storage.url("a.txt")) == 3600
+    clock(time.time() - 3600 - 5)
     assert fetch(storage.url("a.txt")).status == 403
+
+
+@pytest.mark.parametrize(
+    ("window", "expires", "expected"), [(None, None, 360), (60, None, 60), (None, 100, 10)]
+)
+def test_a_link_is_stable_within_its_window_and_keeps_nine_tenths_of_its_life(
+    clock: Callable[[float], None], window: int | None, expires: float | None, expected: int
+) -> None:
+    options: dict[str, Any] = {
+        "MINIO_URL_EXPIRY_HOURS": HOUR,
+        "MINIO_URL_STABLE_WINDOW": window,
+    }
+    one, other = MinioBackend(**options), MinioBackend(**options)
+    start = 1_800_000_000 // expected * expected
+    links = set()
+    for now in (start, start + 0.5, start + expected - 0.01):
+        clock(now)
+        link = one.url("a.txt", expires=expires)
+        assert link == other.url("a.txt", expires=expires)
+        life_left = signed_at(link) + lifetime(link) - now
+        assert 0.9 * lifetime(link) <= life_left <= lifetime(link)
+        links.add(link)
+    assert len(links) == 1
+    clock(start + expected)
+    assert one.url("a.txt", expires=expires) not in links
+
+
+def test_without_a_window_every_second_has_its_link(clock: Callable[[float], None]) -> None:
+    storage = MinioBackend(MINIO_URL_STABLE_WINDOW=0)
+    clock(1_800_000_000)
+    first = storage.url("a.txt")
+    clock(1_800_000_001)
+    assert storage.url("a.txt") != first
+    assert signed_at(first) == 1_800_000_000
+
+
+def test_rotating_credentials_sign_with_what_is_valid_now() -> None:
+    class Rotating:
+        turn = 0
+
+        def retrieve(self) -> Credentials:
+            self.turn += 1
+            return Credentials(f"key-{self.turn}", "secret")
+
+    storage = MinioBackend(MINIO_CREDENTIALS=Rotating())
+    assert "Credential=key-1%2F" in storage.url("a.txt")
+    assert "Credential=key-2%2F" in storage.url("a.txt")
+
+
+def test_a_link_can_name_the_file_it_is_saved_as(storage: MinioBackend, fetch: Fetch) -> None:
+    storage.save("a.txt", ContentFile(b"x"))
+
+    def disposition(**asked: Any) -> str:
+        answer = fetch(storage.url("a.txt", **asked))
+        assert answer.status == 200
+        return answer.headers["Content-Disposition"]
+
+    assert disposition(filename="b c.txt") == 'attachment; filename="b c.txt"'
+    assert disposition(filename="größe.txt") == "attachment; filename*=utf-8''gr%C3%B6%C3%9Fe.txt"
+    assert disposition(filename="b.txt", inline=True) == 'inline; filename="b.txt"'
+    assert disposition(inline=True) == "inline"
+    assert disposition(inline=False) == "attachment"
+
+
+def test_a_link_can_change_other_headers_of_the_answer(
+    storage: MinioBackend, public_storage: MinioBackend, fetch: Fetch
+) -> None:
+    for each in (storage, public_storage):
+        each.save("a.txt", ContentFile(b"x"))
+        link = each.url("a.txt", {"response-cache-control": "max-age=7"})
+        assert fetch(link).headers["Cache-Control"] == "max-age=7"
+        assert fetch(link.replace("max-age%3D7", "max-age%3D8")).status == 403
+
+
+def test_a_link_can_be_for_another_method(storage: MinioBackend, fetch: Fetch) -> None:
+    link = storage.url("new.txt", method="PUT", expires=60)
+    assert fetch(link).status == 403
+    assert fetch(link, "PUT", body=b"by link").status == 200
+    assert storage.open("new.txt").read() == b"by link"
+    with pytest.raises(ValueError, match="method 'PATCH' cannot be signed"):
+        storage.url("new.txt", method="PATCH")
+
+
+def test_a_link_can_be_for_a_version(storage: MinioBackend, fetch: Fetch) -> None:
+    versioning = VersioningConfig(ENABLED)
+    storage.client.set_bucket_versioning(bucket_name=storage.bucket, config=versioning)
+    storage.save("a.txt", ContentFile(b"one"))
+    version = storage.stat("a.txt").version_id
+    MinioBackend(replace_existing=True).save("a.txt", ContentFile(b"two"))
+    assert fetch(storage.url("a.txt")).data == b"two"
+    assert fetch(storage.url("a.txt", version_id=version)).data == b"one"
+    storage.client.set_bucket_versioning(
+        bucket_name=storage.bucket, config=VersioningConfig(SUSPENDED)
+    )
+
+
+@pytest.mark.parametrize("expires", [0, -1, 8 * 86400, datetime.timedelta(days=8), "soon"])
+def test_an_impossible_expiry_is_refused(expires: Any) -> None:
+    with pytest.raises(ConfigurationError, match="Storage 'default': expires must be"):
+        MinioBackend().url("a.txt", expires=expires)
+
+
+def test_public_links_may_have_an_address_of_their_own(buckets: Buckets) -> None:
+    storage = MinioBackend(buckets.public, MINIO_PUBLIC_BASE_URL="https://cdn.example.com/m/")
+    assert storage.url("a b.txt") == "https://cdn.example.com/m/a%20b.txt"
+    assert storage.url("a.txt", expires=60).startswith(storage.base_url_external)
+    private = MinioBackend(MINIO_PUBLIC_BASE_URL="https://cdn.example.com")
+    assert private.url("a.txt").startswith(private.base_url_external)
 
 
 def test_links_are_for_the_external_endpoint(buckets: Buckets, recorder: Recorder) -> None:

@@ -43,8 +43,8 @@ def test_a_listing_is_signed_as_amazon_signs_it() -> None:
 
 
 def test_a_link_is_signed_as_amazon_signs_it() -> None:
-    query = Signer("us-east-1").query(CREDENTIALS, WHEN, 86400, "GET", HOST, "/test.txt")
-    assert query.endswith(
+    presigner = Signer("us-east-1").presigner(CREDENTIALS, WHEN, 86400, HOST)
+    assert presigner.query("GET", "/test.txt").endswith(
         "X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404"
     )
 
@@ -55,13 +55,14 @@ def test_the_days_key_follows_day_and_credentials() -> None:
     seen = set()
     for credentials in (CREDENTIALS, other, CREDENTIALS):
         for when in (WHEN, WHEN + datetime.timedelta(days=1)):
-            seen.add(signer.query(credentials, when, 60, "GET", HOST, "/x"))
+            seen.add(signer.presigner(credentials, when, 60, HOST).query("GET", "/x"))
     assert len(seen) == 4
 
 
 def test_a_session_token_is_signed_along() -> None:
     token = Credentials("key", "secret", "token/+")
-    assert "X-Amz-Security-Token=token%2F%2B" in Signer("r").query(token, WHEN, 60, "GET", "h", "/")
+    query = Signer("r").presigner(token, WHEN, 60, "h").query("GET", "/")
+    assert "X-Amz-Security-Token=token%2F%2B" in query
     signed = Signer("r").headers(token, WHEN, "GET", "/", [], {"Host": "h"}, EMPTY_SHA256)
     assert signed["x-amz-security-token"] == "token/+"
     assert "x-amz-security-token" in signed["Authorization"]
