@@ -230,24 +230,35 @@ def read_blocks(content: File[Any], size: int) -> Iterator[Block]:
     Text is encoded as UTF-8. `content` may be a File around anything that reads or iterates.
     """
     # One block of memory at a time: nothing here holds on to what was yielded.
-    block, filled = bytearray(), 0
+    block: Block = b""
+    filled = 0
     for piece in _pieces(content, size):
-        if len(piece) == size and not filled:
-            yield piece
-            continue
         rest = memoryview(piece)
         while rest:
-            block = block or bytearray(size)
             taken = min(size - filled, len(rest))
-            block[filled : filled + taken] = rest[:taken]
+            if taken == len(piece) and not filled:
+                block = piece  # all of a small file, or a whole block, as it is
+            else:
+                block = _room_for(block, filled, size)
+                block[filled : filled + taken] = rest[:taken]
             filled, rest = filled + taken, rest[taken:]
             if filled == size:
-                full, block, filled = block, bytearray(), 0
+                full, block, filled = block, b"", 0
                 yield full
                 del full
     if filled:
-        del block[filled:]
+        if isinstance(block, bytearray):
+            del block[filled:]
         yield block
+
+
+def _room_for(block: Block, filled: int, size: int) -> bytearray:
+    """Return a block of `size` bytes that begins with the `filled` ones that there are."""
+    if isinstance(block, bytearray) and len(block) == size:
+        return block
+    room = bytearray(size)
+    room[:filled] = block[:filled]
+    return room
 
 
 def _pieces(content: File[Any], size: int) -> Iterator[bytes]:
