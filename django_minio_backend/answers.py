@@ -60,7 +60,7 @@ def stat_of(bucket: str, key: str, headers: Mapping[str, str]) -> ObjectStat:
         bucket_name=bucket,
         object_name=key,
         size=int(headers["Content-Length"]),
-        etag=etag_of(headers.get("ETag", "")),
+        etag=etag_of(headers["ETag"]),
         last_modified=parsedate_to_datetime(headers["Last-Modified"]),
         content_type=headers.get("Content-Type", ""),
         metadata=CaseInsensitiveMapping(dict(headers)),
@@ -93,4 +93,5 @@ def child_text(element: ET.Element, name: str) -> str:
 
 
 def etag_of(header: str) -> str:
-    return header.strip('"')
+    # A proxy that compresses makes an ETag weak; S3 knows it as a strong one.
+    return header.removeprefix("W/").strip('"')

@@ -41,8 +41,9 @@ def will_serve(argv: Sequence[str], environ: Mapping[str, str]) -> bool:
 
     runserver's parent, which only watches for changed files, does not count.
     """
-    program = Path(argv[0]).name if argv else ""
-    if program not in {"manage.py", "django-admin", "django-admin.py", "__main__.py"}:
+    program = Path(argv[0] if argv else "")
+    run_as_module = program.parts[-2:] == ("django", "__main__.py")
+    if program.name not in {"manage.py", "django-admin"} and not run_as_module:
         return True
     if len(argv) < 2 or argv[1] != "runserver":
         return False

@@ -89,7 +89,8 @@ def plan(wanted: Declared, actual: Actual) -> list[Change]:
     changes = [] if actual.exists else [Change(wanted.bucket, CREATE)]
     if wanted.policy is None:
         if policies.grants_anonymous(actual.policy):
-            changes.append(Change(wanted.bucket, SET_PRIVATE))
+            left = policies.without_anonymous(actual.policy)
+            changes.append(Change(wanted.bucket, SET_PRIVATE, left))
     elif not policies.same(wanted.policy, actual.policy):
         action = SET_HOOK if wanted.by_hook else SET_PUBLIC
         changes.append(Change(wanted.bucket, action, wanted.policy))

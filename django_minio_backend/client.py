@@ -8,9 +8,11 @@ from __future__ import annotations
 import base64
 import dataclasses
 import hashlib
+import io
 import json
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import IO, Any
 from xml.sax.saxutils import escape
 
@@ -27,6 +29,7 @@ from django_minio_backend.answers import (
 )
 from django_minio_backend.errors import StorageError, Where
 from django_minio_backend.options import Options
+from django_minio_backend.parsing import Endpoint
 from django_minio_backend.sdk import credentials_source
 from django_minio_backend.transport import Response, Transport, translated
 
@@ -39,6 +42,7 @@ MAX_PARTS = 10_000
 _CUSTOMER_KEY = "x-amz-server-side-encryption-customer-"
 
 _ONLY_NEW = {"If-None-Match": "*"}
+_refuses_taken_names: dict[Endpoint, bool] = {}
 
 
 class Client:
@@ -56,7 +60,6 @@ class Client:
             for name, value in options.sse.items()
             if name.lower().startswith(_CUSTOMER_KEY)
         }
-        self._bucket_seen = False
 
     def for_bucket(self, bucket: str) -> Client:
         return Client(dataclasses.replace(self._options, bucket=bucket))
@@ -79,14 +82,48 @@ class Client:
         sent = {**headers, **(_ONLY_NEW if only_new else {})}
         if isinstance(body, bytes | bytearray) and is_locked(headers):
             sent["Content-MD5"] = _content_md5(body)
-        self.transport.send("PUT", key, headers=sent, body=body, sha256=sha256)
+        try:
+            response = self.transport.send("PUT", key, headers=sent, body=body, sha256=sha256)
+        except errors.ObjectExists as error:
+            if not (error.repeated and self._holds(key, body)):
+                raise
+        else:
+            self._etag_of(response, key)
+
+    @property
+    def refuses_taken_names(self) -> bool | None:
+        """Whether the server heeds `If-None-Match: *`; None until `learn` has found out."""
+        return _refuses_taken_names.get(self._options.endpoint)
+
+    def learn(self, key: str) -> None:
+        """Find out, with an object that exists, whether the server refuses taken names.
+
+        What a server is called proves nothing: old ones and some new ones ignore the condition
+        and overwrite. The content does not match its checksum, so that nothing is stored either
+        way: a server that heeds the condition says so before it looks at the content.
+        """
+        _refuses_taken_names[self._options.endpoint] = self._refuses_to_replace(key)
+
+    def _refuses_to_replace(self, key: str) -> bool:
+        headers = {**_ONLY_NEW, "Content-Length": "1"}
+        try:
+            self.transport.send("PUT", key, headers=headers, body=io.BytesIO(b"?"), sha256="0" * 64)
+        except errors.ObjectExists:
+            return True
+        except StorageError:
+            pass
+        return False
 
     def stat(self, key: str) -> ObjectStat:
         try:
             response = self.transport.send("HEAD", key, headers=self._customer_key)
-        except errors.ObjectNotFound as error:
-            if not error.code:
-                self._make_sure_of_the_bucket()
+        except StorageError as error:
+            if error.code or error.status not in {400, 403, 404}:
+                raise
+            # The answer to a HEAD has no document, and a bare refusal may mean a wrong key or a
+            # missing bucket as well. MinIO says it in a header; elsewhere a GET is told.
+            if (opened := self._open_range(key, 0, 1, "")) is not None:
+                opened.close()
             raise
         try:
             return stat_of(self.transport.where.bucket, key, response.headers)
@@ -115,6 +152,10 @@ class Client:
             else:
                 return Block(b"".join(pieces), opened.total, etag)
 
+    def changed(self, key: str, status: int = 200) -> StorageError:
+        """Return the error for an object that is no longer the one that was being read."""
+        return errors.build(errors.ObjectChanged, self.transport.where.of(key), status=status)
+
     def _open_range(self, key: str, start: int, stop: int, etag: str) -> _OpenRange | None:
         headers = {"Range": f"bytes={start}-{stop - 1}", **self._customer_key}
         if etag:
@@ -123,22 +164,22 @@ class Client:
             response = self.transport.send("GET", key, headers=headers, stream=True)
         except StorageError as error:
             # The server has no bytes for any range of an empty object.
-            if error.status == 416 and start == 0:
+            if error.status == 416 and start == 0 and not etag:
                 return None
-            if etag and error.status in {404, 412}:
-                raise errors.build(
-                    errors.ObjectChanged, self.transport.where.of(key), status=error.status
-                ) from error
+            if etag and error.status in {404, 412, 416}:
+                raise self.changed(key, error.status) from error
             raise
-        return _OpenRange(response, self.transport.where.of(key), start, stop)
+        opened = _OpenRange(response, self.transport.where.of(key), start, stop)
+        # Not every server, or proxy before it, heeds If-Match.
+        if etag and opened.etag != etag:
+            opened.close()
+            raise self.changed(key)
+        return opened
 
     def delete(self, key: str) -> None:
         """Delete an object; that there is none is no error."""
-        try:
+        with suppress(errors.ObjectNotFound):
             self.transport.send("DELETE", key)
-        except errors.ObjectNotFound as error:
-            if not error.code:
-                self._make_sure_of_the_bucket()
 
     def pages(self, prefix: str, *, delimiter: str = "") -> Iterator[Page]:
         """Yield the pages of a listing, a request each, in key order.
@@ -149,6 +190,7 @@ class Client:
         query = [("list-type", "2"), ("encoding-type", "url"), ("prefix", prefix)]
         query += [("delimiter", delimiter)] if delimiter else []
         token = ""
+        seen: set[str] = set()
         while True:
             at = [("continuation-token", token)] if token else []
             response = self.transport.send("GET", query=[*query, *at])
@@ -160,8 +202,9 @@ class Client:
             if child_text(root, "IsTruncated") != "true":
                 return
             following = child_text(root, "NextContinuationToken")
-            if not following or following == token:
+            if not following or following in seen:
                 raise self._unexpected("a listing says that it goes on, but not where")
+            seen.add(following)
             token = following
 
     # Uploads in parts
@@ -183,7 +226,7 @@ class Client:
             headers=self._customer_key,
             body=body,
         )
-        return etag_of(response.headers.get("ETag", ""))
+        return self._etag_of(response, key)
 
     def finish_parts(
         self, key: str, upload: str, etags: Sequence[str], *, only_new: bool = False
@@ -215,10 +258,16 @@ class Client:
     # The bucket
 
     def bucket_exists(self) -> bool:
+        """Say whether the bucket is there; a second request where a bare 404 may mean anything."""
         try:
             self.transport.send("HEAD")
-        except errors.BucketNotFound:
-            return False
+        except errors.BucketNotFound as error:
+            if error.code:
+                return False
+            try:
+                self.probe()
+            except errors.BucketNotFound:
+                return False
         return True
 
     def make_bucket(self) -> None:
@@ -244,7 +293,10 @@ class Client:
             if error.code == "NoSuchBucketPolicy":
                 return None
             raise
-        found: dict[str, Any] = json.loads(response.data)
+        try:
+            found: dict[str, Any] = json.loads(response.data)
+        except ValueError as error:
+            raise self._unexpected(f"the policy is no JSON: {error}") from error
         return found
 
     def set_policy(self, policy: Mapping[str, Any] | None) -> None:
@@ -256,12 +308,16 @@ class Client:
             headers = {"Content-MD5": _content_md5(body)}
             self.transport.send("PUT", query=[("policy", "")], headers=headers, body=body)
 
-    def _make_sure_of_the_bucket(self) -> None:
-        """Raise BucketNotFound when a bare 404 for an object meant the bucket; asks once."""
-        if not self._bucket_seen:
-            if not self.bucket_exists():
-                raise errors.build(errors.BucketNotFound, self.transport.where, status=404)
-            self._bucket_seen = True
+    def _holds(self, key: str, body: bytes | bytearray | IO[bytes]) -> bool:
+        """Say whether the object is what was just sent: a repeated PUT may find its own work."""
+        if not isinstance(body, bytes | bytearray):
+            return False
+        return self.stat(key).etag == hashlib.md5(body, usedforsecurity=False).hexdigest()
+
+    def _etag_of(self, response: Response, key: str) -> str:
+        if etag := etag_of(response.headers.get("ETag", "")):
+            return etag
+        raise self._unexpected("something was stored without an ETag", key)
 
     def _xml(self, response: Response, *expected: str) -> ET.Element:
         try:
@@ -306,6 +362,10 @@ class _OpenRange:
                 self._response.release_conn()
             else:
                 self._response.close()
+
+    def close(self) -> None:
+        """Give the answer up, and with it the connection, since the body was not read."""
+        self._response.close()
 
     def _total(self, start: int) -> int:
         headers = self._response.headers

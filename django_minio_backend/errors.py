@@ -55,6 +55,8 @@ class StorageError(OSError):
         self.where = where
         self.code = code
         self.status = status
+        #: Whether the request was repeated, so that this may be the answer to its second arrival.
+        self.repeated = False
 
 
 class ObjectNotFound(StorageError, FileNotFoundError):
@@ -88,8 +90,8 @@ class InvalidObjectName(StorageError, SuspiciousFileOperation):
     """The server allows no object of this name."""
 
     advice = (
-        "The server allows no object of this name; MinIO's limit for each segment between "
-        "slashes is 255 bytes."
+        "The server allows no object of this name: MinIO's limit for each segment between "
+        "slashes is 255 bytes, and some servers have no file where there is a folder."
     )
 
 
@@ -162,7 +164,7 @@ class ServerFault(StorageError):
 class UnexpectedAnswer(StorageError):
     """The answer cannot be trusted: not S3's, cut short, or contradicting itself."""
 
-    advice = "The answer is not what an S3 server sends: check that MINIO_ENDPOINT names one."
+    advice = "The answer is not what an S3 server sends: check MINIO_ENDPOINT and MINIO_USE_HTTPS."
 
 
 class S3Failure(Exception):
@@ -180,6 +182,8 @@ _BY_CODE: dict[str, type[StorageError]] = {
     "NoSuchObject": ObjectNotFound,
     "NoSuchVersion": ObjectNotFound,
     "KeyTooLongError": InvalidObjectName,
+    "ObjectParentIsFile": InvalidObjectName,
+    "ExistingObjectIsDirectory": InvalidObjectName,
     "XMinioInvalidObjectName": InvalidObjectName,
     "MethodNotAllowed": NotSupported,
     "NotImplemented": NotSupported,
@@ -191,6 +195,7 @@ _BY_CODE: dict[str, type[StorageError]] = {
     "Forbidden": AccessDenied,
     "InvalidAccessKeyId": InvalidCredentials,
     "SignatureDoesNotMatch": InvalidCredentials,
+    "XAdminUserNotFound": InvalidCredentials,
     "InvalidToken": InvalidCredentials,
     "InvalidTokenId": InvalidCredentials,
     "ExpiredToken": InvalidCredentials,
@@ -213,13 +218,12 @@ _BY_CODE: dict[str, type[StorageError]] = {
     "PreconditionFailed": ObjectExists,
 }
 _BY_STATUS: dict[int, type[StorageError]] = {
-    301: WrongRegion,
-    307: WrongRegion,
     401: InvalidCredentials,
     403: AccessDenied,
     412: ObjectExists,
     429: Throttled,
     501: NotSupported,
+    503: Throttled,
     507: StorageFull,
 }
 
@@ -227,8 +231,7 @@ _BY_STATUS: dict[int, type[StorageError]] = {
 def error_class(status: int, code: str) -> type[StorageError]:
     """Return the exception that stands for an answer; the code decides, then the status.
 
-    A bare 404 is nobody's word that an object is missing unless the request named one, so it is
-    left to the caller, who knows (see `client`).
+    An answer without a code may mean more than one thing (see `transport`).
     """
     if found := _BY_CODE.get(code) or _BY_STATUS.get(status):
         return found

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import io
 import os
+import sys
+import warnings
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
@@ -37,12 +40,13 @@ class ObjectReader(io.RawIOBase):
     """Reads an object in ranges, all of one version of it.
 
     Opening it is one request, which fails when there is no such object. Sequential reading asks
-    for ever larger ranges, a seek elsewhere for a small one.
+    for ever larger ranges, the next one while this one is read; a seek elsewhere for a small one.
     """
 
     def __init__(self, client: Client, key: str) -> None:
         self._client = client
         self._key = key
+        self._ahead = ReadAhead(self._read)
         block = client.read(key, 0, FIRST_RANGE)
         self.size = block.total
         self._etag = block.etag
@@ -70,38 +74,96 @@ class ObjectReader(io.RawIOBase):
         return self._position
 
     def readinto(self, buffer: Any) -> int:
-        self._check_open()
         view = memoryview(buffer).cast("B")
-        if self._position >= self.size or not view:
-            return 0
-        start = self._position - self._window_start
-        if not 0 <= start < len(self._window):
-            self._fetch()
-            start = self._position - self._window_start
-        piece = self._window[start : start + len(view)]
+        piece = self._next(len(view))
         view[: len(piece)] = piece
-        self._position += len(piece)
         return len(piece)
+
+    def readall(self) -> bytes:
+        return b"".join(iter(partial(self._next, self.size), b""))
 
     def close(self) -> None:
         self._window = memoryview(b"")
+        self._ahead.stop()
         super().close()
 
+    def _next(self, most: int) -> memoryview:
+        """Return up to `most` bytes from the position, which moves past them; none at the end."""
+        self._check_open()
+        if self._position >= self.size or not most:
+            return memoryview(b"")
+        if not self._window_start <= self._position < self._window_stop:
+            self._fetch()
+        start = self._position - self._window_start
+        piece = self._window[start : start + most]
+        self._position += len(piece)
+        return piece
+
+    @property
+    def _window_stop(self) -> int:
+        return self._window_start + len(self._window)
+
     def _fetch(self) -> None:
-        sequential = self._position == self._window_start + len(self._window)
+        sequential = self._position == self._window_stop
         self._range = min(self._range * 2, _LARGEST_RANGE) if sequential else _RANGE_AFTER_SEEK
         start, stop = self._position, min(self._position + self._range, self.size)
+        # Two large windows at once would double what reading costs in memory.
+        self._window = memoryview(b"")
         if not sequential:
             # Formats with a directory at their end (zip, parquet) read it from back to front.
             start = min(start, max(0, self.size - self._range))
-        # Two large windows at once would double what reading costs in memory.
-        self._window = memoryview(b"")
-        data = self._client.read(self._key, start, stop, etag=self._etag).data
+            data = self._read(start, stop)
+        else:
+            data = self._ahead.take(start) or self._read(start, stop)
+            following = start + len(data)
+            if following < self.size:
+                further = min(self._range * 2, _LARGEST_RANGE)
+                self._ahead.begin(following, min(following + further, self.size))
         self._window, self._window_start = memoryview(data), start
+
+    def _read(self, start: int, stop: int) -> bytes:
+        block = self._client.read(self._key, start, stop, etag=self._etag)
+        if block.total != self.size:
+            raise self._client.changed(self._key)
+        return block.data
 
     def _check_open(self) -> None:
         if self.closed:
             raise ValueError("I/O operation on closed file")
+
+
+class ReadAhead:
+    """Reads the range that is likely wanted next, in a thread of its own, one at a time."""
+
+    def __init__(self, read: Callable[[int, int], bytes]) -> None:
+        self._read = read
+        self._threads: ThreadPoolExecutor | None = None
+        self._process = 0
+        self._start = 0
+        self._coming: Future[bytes] | None = None
+
+    def begin(self, start: int, stop: int) -> None:
+        if self._threads is None or self._process != os.getpid():
+            self._threads = ThreadPoolExecutor(1, thread_name_prefix="read-ahead")
+            self._process = os.getpid()
+        self._start, self._coming = start, self._threads.submit(self._read, start, stop)
+
+    def take(self, start: int) -> bytes:
+        """Return the bytes from `start`, waiting for them; b"" when others are on their way.
+
+        Raises what reading them did.
+        """
+        coming, self._coming = self._coming, None
+        # A fork leaves the thread behind, and its answer would never come.
+        if coming is None or self._start != start or self._process != os.getpid():
+            return b""
+        return coming.result()
+
+    def stop(self) -> None:
+        self._coming = None
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+            self._threads = None
 
 
 class ObjectWriter(io.BufferedIOBase):
@@ -111,12 +173,17 @@ class ObjectWriter(io.BufferedIOBase):
     """
 
     def __init__(self, client: Client, key: str, upload: Upload) -> None:
+        self._name = key
         self._parts = Parts(client, key, upload.headers, upload.parallel)
         self._put = partial(client.put, key, headers=upload.headers)
         self._part_size = upload.part_size
         self._pending = bytearray()
         self._position = 0
         self._discarded = False
+        self._process = os.getpid()
+        self._handled = sys.exception()
+        #: Set by who knows that it is left cleanly, whatever `close` may guess.
+        self.left_cleanly = False
 
     def writable(self) -> bool:
         return True
@@ -156,12 +223,20 @@ class ObjectWriter(io.BufferedIOBase):
             return
         self._discarded = True
         self._pending.clear()
-        self._parts.abort()
+        # A forked child has a copy of a file that its parent is still writing.
+        if self._process == os.getpid():
+            self._parts.abort()
         super().close()
 
     def close(self) -> None:
-        """Publish the object. Raises when that fails, with the old object as it was."""
+        """Publish the object. Raises when that fails, with the old object as it was.
+
+        Not when a `with` block is being left by an exception, nor in a forked child.
+        """
         if self.closed:
+            return
+        if self._process != os.getpid() or (not self.left_cleanly and self._is_left_by_exception()):
+            self.discard()
             return
         try:
             if self._parts.begun:
@@ -174,9 +249,25 @@ class ObjectWriter(io.BufferedIOBase):
             raise
         super().close()
 
+    def _is_left_by_exception(self) -> bool:
+        """Say whether some `__exit__` calls this with an exception on its way.
+
+        Django's FieldFile closes its file in `__exit__` without passing on why.
+        """
+        if sys.exception() in {None, self._handled}:
+            return False
+        frame = sys._getframe(1)
+        while frame is not None and frame.f_code.co_name in {"close", "__exit__"}:
+            if frame.f_code.co_name == "__exit__":
+                return True
+            frame = frame.f_back  # type: ignore[assignment]
+        return False
+
     def __del__(self) -> None:
         # A file that was never closed was never finished.
-        self.discard()
+        if not self.closed and not self._discarded:
+            self.discard()
+            warnings.warn(f"{self._name!r} was never closed and not stored", ResourceWarning, 2)
 
 
 class S3File(_File):
@@ -217,15 +308,19 @@ class S3File(_File):
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if kind is None:
-            self.close()
-        else:
+        if kind is not None:
             self.discard()
+            return
+        raw = _raw(self.file)
+        if isinstance(raw, ObjectWriter):
+            raw.left_cleanly = True
+        self.close()
 
     def __del__(self) -> None:
         # `open(name).read()` lets go of this object before it reads, so only a writer is closed.
-        if not getattr(self, "closed", True) and isinstance(_raw(self.file), ObjectWriter):
-            self.discard()
+        # Its text layer must not publish on its way out.
+        if not getattr(self, "closed", True) and isinstance(raw := _raw(self.file), ObjectWriter):
+            raw.__del__()
 
 
 def open_object(client: Client, key: str, mode: str, upload: Callable[[], Upload]) -> IO[Any]:

@@ -34,7 +34,8 @@ def check(client: Client, options: Options, timeout: float = TIMEOUT) -> MinioSe
     try:
         client.probe(timeout=urllib3.Timeout(total=timeout), retries=False)
     except (errors.BucketNotFound, errors.AccessDenied) as error:
-        return MinioServerStatus(True, f"MinIO is available at {at}. {error}")
+        # Without S3's code it was some other server, or a proxy, that said so.
+        return MinioServerStatus(bool(error.code), f"MinIO is available at {at}. {error}")
     except errors.ServerUnreachable as error:
         return MinioServerStatus(False, f"MinIO is NOT available at {at}. {error}")
     except errors.StorageError as error:

@@ -20,8 +20,8 @@ _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _IP_ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+")
-# RFC 9110: type "/" subtype, both tokens; parameters may follow.
-_MEDIA_TYPE = re.compile(r"([!#$%&'*+.^_`|~\w-]+/[!#$%&'*+.^_`|~\w-]+)\s*(;.*)?", re.ASCII)
+# RFC 9110: type "/" subtype, both tokens; parameters may follow. Of a list browsers take the last.
+_MEDIA_TYPE = re.compile(r"([!#$%&'*+.^_`|~\w-]+/[!#$%&'*+.^_`|~\w-]+)\s*(;[^,]*)?", re.ASCII)
 # Claims that say nothing and make browsers guess: https://mimesniff.spec.whatwg.org/
 _UNKNOWN_TYPES = frozenset({"unknown/unknown", "application/unknown", "*/*"})
 _EXECUTABLE_TYPES = frozenset(
@@ -140,7 +140,8 @@ def guess_content_type(name: str) -> str | None:
 def is_executable(content_type: str) -> bool:
     """Say whether a browser that opens this type may run script from it."""
     essence = content_type.partition(";")[0].strip().lower()
-    return essence in _EXECUTABLE_TYPES or essence.endswith("+xml")
+    # text/javascript1.5 and its like are JavaScript too: https://mimesniff.spec.whatwg.org/
+    return essence in _EXECUTABLE_TYPES or essence.endswith("+xml") or "javascript" in essence
 
 
 def choose_content_type(name: str, claim: object) -> str:
@@ -152,14 +153,14 @@ def choose_content_type(name: str, claim: object) -> str:
     """
     by_name = guess_content_type(name)
     match = _MEDIA_TYPE.fullmatch(claim.strip()) if isinstance(claim, str) else None
-    if match is None or match[1].lower() in _UNKNOWN_TYPES or not claim_is_ascii(match[0]):
+    if match is None or match[1].lower() in _UNKNOWN_TYPES or not is_printable_ascii(match[0]):
         return by_name or DEFAULT_CONTENT_TYPE
     if by_name is not None and is_executable(match[0]) and by_name != match[1].lower():
         return by_name
     return match[0]
 
 
-def claim_is_ascii(value: str) -> bool:
+def is_printable_ascii(value: str) -> bool:
     """Say whether a header may carry `value`: printable ASCII."""
     return value.isascii() and value.isprintable()
 

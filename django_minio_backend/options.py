@@ -39,7 +39,12 @@ _ENDPOINT_OPTIONS = {
 }
 # Version 4 read these from the settings alone, so they are still looked for there.
 _ALSO_FLAT = ("MINIO_URL_CACHING_ENABLED", "MINIO_URL_CACHE_TIMEOUT", "MINIO_URL_CACHE_PREFIX")
-_RENAMED = {"MINIO_MEDIA_FILES_BUCKET": "MINIO_DEFAULT_BUCKET"}
+_RENAMED = {
+    "MINIO_MEDIA_FILES_BUCKET": "MINIO_DEFAULT_BUCKET",
+    "bucket": "bucket_name",
+    "storage": "storage_name",
+    "alias": "storage_name",
+}
 
 
 def _option(name: str, parse: Callable[[object], Any], default: Any = None) -> Any:
@@ -59,7 +64,7 @@ class Options:
     external_endpoint: Endpoint
     access_key: str = _option("MINIO_ACCESS_KEY", parsing.header_text, "")
     secret_key: str = _option("MINIO_SECRET_KEY", parsing.text, "")
-    session_token: str | None = _option("MINIO_SESSION_TOKEN", parsing.optional_text)
+    session_token: str | None = _option("MINIO_SESSION_TOKEN", parsing.optional_header_text)
     credentials: Any = _option("MINIO_CREDENTIALS", parsing.credentials)
     region: str = _option("MINIO_REGION", parsing.region, "us-east-1")
     private_buckets: tuple[str, ...] = _option("MINIO_PRIVATE_BUCKETS", parsing.buckets, ())

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import datetime
 import json
+import math
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -91,15 +93,15 @@ def text(value: object) -> str:
     return value
 
 
-def optional_text(value: object) -> str | None:
-    return None if value is None else text(value)
-
-
 def header_text(value: object) -> str:
     given = text(value)
-    if not names.claim_is_ascii(given):
+    if not names.is_printable_ascii(given):
         raise ValueError("must be printable ASCII")
     return given
+
+
+def optional_header_text(value: object) -> str | None:
+    return None if value is None else header_text(value)
 
 
 def region(value: object) -> str:
@@ -113,7 +115,7 @@ def flag(value: object) -> bool:
 
 
 def seconds(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
         raise ValueError("must be a number of seconds above 0")
     return float(value)
 
@@ -189,7 +191,7 @@ def location(value: object) -> str:
     try:
         return names.clean_name(stripped) if stripped else ""
     except SuspiciousFileOperation as error:
-        raise ValueError(f"is no usable key prefix: {error}") from error
+        raise ValueError(f"is no usable key prefix: {str(error).rstrip('.')}") from error
 
 
 def file_path(value: object) -> str | None:
@@ -222,14 +224,39 @@ def headers(value: object) -> Mapping[str, str]:
     """Parse a mapping of header names to values; both must be ASCII, as they are on the wire."""
     if not isinstance(value, Mapping):
         raise ValueError(f"must be a mapping of header names to values, not {_kind(value)}")
-    result = {}
+    result: dict[str, str] = {}
     for name, content in value.items():
-        if not isinstance(name, str) or not name.isascii() or not name.replace("-", "").isalnum():
-            raise ValueError(f"has the header name {name!r}: use ASCII letters, digits, hyphens")
-        if not isinstance(content, str) or not names.claim_is_ascii(content):
+        if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
+            raise ValueError(f"has the header name {name!r}: use ASCII letters, digits, '-', '_'")
+        if name.lower() in _OURS or name.lower().startswith("if-"):
+            raise ValueError(f"sets '{name}', which is for the storage to set")
+        if not isinstance(content, str):
+            raise ValueError(f"has a value for '{name}' that is no string but {_kind(content)}")
+        if not names.is_printable_ascii(content):
             raise ValueError(f"has a value for '{name}' that is not printable ASCII text")
+        if name.lower() in map(str.lower, result):
+            raise ValueError(f"has '{name}' twice")
         result[name] = content
     return MappingProxyType(result)
+
+
+# RFC 9110's token, of which a few characters are enough.
+_HEADER_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+# What frames, signs or guards a request.
+_OURS = frozenset(
+    {
+        "authorization",
+        "connection",
+        "content-length",
+        "content-md5",
+        "host",
+        "transfer-encoding",
+        "x-amz-content-sha256",
+        "x-amz-date",
+        "x-amz-security-token",
+        "x-amz-tagging",
+    }
+)
 
 
 def object_headers(value: object) -> ObjectHeaders:

@@ -49,11 +49,21 @@ def same(left: Policy | None, right: Policy | None) -> bool:
 
 def grants_anonymous(policy: Policy | None) -> bool:
     """Say whether a policy allows anything to everybody."""
-    return any(
-        statement.get("Effect") == "Allow" and "*" in statement["Principal"].get("AWS", ())
-        for statement in canonical(policy or {})
-        if "Principal" in statement
-    )
+    return any(map(_is_anonymous, _as_list((policy or {}).get("Statement", []))))
+
+
+def without_anonymous(policy: Policy | None) -> dict[str, Any] | None:
+    """Return a policy without what it allows to everybody, None when nothing is left."""
+    statements = _as_list((policy or {}).get("Statement", []))
+    kept = [statement for statement in statements if not _is_anonymous(statement)]
+    return {**(policy or {}), "Statement": kept} if kept else None
+
+
+def _is_anonymous(statement: Policy) -> bool:
+    # All but some are everybody too, whatever the conditions.
+    principal = _canonical_principal(statement.get("Principal", {}))
+    to_all = "*" in principal.get("AWS", ()) or "NotPrincipal" in statement
+    return statement.get("Effect") == "Allow" and to_all
 
 
 def _canonical_statement(statement: Policy) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import urllib3
 from django_minio_backend.options import Options
 from django_minio_backend.parsing import Endpoint
 
+_POOLS = 10
 # Idle connections that are kept; more are opened when threads need them, and then closed.
 _KEPT = 32
 # What is safe to repeat: connecting always, a request when its method is idempotent (RFC 9110).
@@ -96,7 +97,8 @@ def _start_afresh() -> None:
     _lock = threading.Lock()
     _managers.clear()
     for client in list(_own_clients):
-        client.clear()
+        # Not clear(): another thread of the parent may have held the lock that it takes.
+        client.pools = type(client.pools)(_POOLS)
 
 
 if hasattr(os, "register_at_fork"):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import urllib3
 from django.utils.module_loading import import_string
 
+from django_minio_backend import errors, parsing
 from django_minio_backend.errors import ConfigurationError
 from django_minio_backend.options import Options
 from django_minio_backend.parsing import Endpoint
@@ -57,6 +58,7 @@ class _ProviderSource:
 
     def __init__(self, options: Options) -> None:
         self._alias = options.alias
+        self._where = errors.Where(options.alias, options.bucket)
         self._given = options.credentials
         self._provider: Any = None
 
@@ -66,8 +68,18 @@ class _ProviderSource:
         return self._provider
 
     def credentials(self) -> Credentials:
-        found = self.provider().retrieve()
-        return Credentials(found.access_key, found.secret_key, found.session_token)
+        provider = self.provider()
+        try:
+            found = provider.retrieve()
+            return Credentials(
+                parsing.header_text(found.access_key),
+                parsing.text(found.secret_key),
+                parsing.optional_header_text(found.session_token),
+            )
+        except Exception as error:
+            # Whatever a provider raises; its text may hold what it was about to give.
+            detail = f"MINIO_CREDENTIALS gave none: {type(error).__name__}"
+            raise errors.build(errors.InvalidCredentials, self._where, detail=detail) from error
 
     def _resolve(self) -> Any:
         given = self._given

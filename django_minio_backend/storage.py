@@ -11,7 +11,7 @@ from typing import IO, Any, Self, cast
 
 import urllib3
 from django.conf import settings
-from django.core.files.base import File
+from django.core.files.base import ContentFile, File
 from django.core.files.storage import Storage, storages
 from django.utils import timezone
 from django.utils.module_loading import import_string
@@ -19,7 +19,7 @@ from django.utils.module_loading import import_string
 from django_minio_backend import buckets, health, names, options, policies, pools, sdk
 from django_minio_backend.answers import ObjectStat
 from django_minio_backend.client import Client
-from django_minio_backend.errors import ObjectExists, ObjectNotFound
+from django_minio_backend.errors import ConfigurationError, ObjectExists, ObjectNotFound
 from django_minio_backend.files import S3File, open_object
 from django_minio_backend.links import Links, answer_parameters
 from django_minio_backend.uploads import Upload, is_small
@@ -103,16 +103,17 @@ class MinioBackend(Storage):
         return copy.copy(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
+        """Leave out secrets; what was given as a keyword is then missing when it is loaded."""
         if held := [name for name in _UNPICKLABLE if self._beyond_alias.get(name) is not None]:
             raise pickle.PicklingError(
                 f"{self!r} cannot be pickled: its keyword {held[0]} is a live object or a secret. "
                 "Put it into the OPTIONS of an alias."
             )
         args, kwargs = self._identity()
-        if not self._has_own_init():
-            kept = {k: v for k, v in self._beyond_alias.items() if k not in options.SECRET}
-            kwargs = {**kept, **kwargs}
-        return _rebuild, (type(self), args, kwargs)
+        given = self._constructed[1] if self._has_own_init() else self._beyond_alias
+        kept = {k: v for k, v in given.items() if k not in options.SECRET}
+        missing = sorted(options.SECRET & set(given))
+        return _rebuild, (type(self), args, {**kept, **kwargs}, missing)
 
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
         """Return what a migration writes: the class, the bucket and the alias."""
@@ -150,18 +151,23 @@ class MinioBackend(Storage):
     def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
         """Store content and return the name it got, which another writer cannot have taken.
 
-        A server that is known to refuse a taken name is not asked first whether a small file's is
-        free. What is not small is not sent in vain.
+        A server that has shown that it refuses taken names is not asked first whether a small
+        file's is free. What is not small is not sent in vain.
         """
+        if isinstance(content, bytes | bytearray | memoryview | str):
+            content = ContentFile(content if isinstance(content, str) else bytes(content))
         if self.options.bucket_check_on_save:
             buckets.ensure_once(self.s3, self.options)
         small = is_small(content, self.options.multipart_part_size)
-        unasked = small and self.s3.transport.honours_conditions
-        token = _guesses.set(_Guesses(self) if unasked else None)
+        only_new = small and not self.options.replace_existing
+        token = _guesses.set(_Guesses(self) if only_new and self.s3.refuses_taken_names else None)
         try:
             for _ in range(_ATTEMPTS):
                 try:
-                    return super().save(name, content, max_length=max_length)
+                    saved = super().save(name, content, max_length=max_length)
+                    if only_new and self.s3.refuses_taken_names is None:
+                        self.s3.learn(self._key(saved))
+                    return saved
                 except ObjectExists as error:
                     # The name is taken, perhaps since it was found free: look for another.
                     taken = error
@@ -201,6 +207,8 @@ class MinioBackend(Storage):
 
     def _open(self, name: str, mode: str = "rb") -> S3File:
         key = self._key(name)
+        if self.options.bucket_check_on_save and "w" in mode:
+            buckets.ensure_once(self.s3, self.options)
 
         def opener(mode: str) -> IO[Any]:
             return open_object(self.s3, key, mode, lambda: self._upload(name))
@@ -355,7 +363,14 @@ def configured() -> Iterator[tuple[str, MinioBackend]]:
             yield alias, cast(MinioBackend, storages[alias])
 
 
-def _rebuild(cls: type[MinioBackend], args: list[Any], kwargs: dict[str, Any]) -> MinioBackend:
+def _rebuild(
+    cls: type[MinioBackend], args: list[Any], kwargs: dict[str, Any], missing: list[str]
+) -> MinioBackend:
+    if missing:
+        raise ConfigurationError(
+            f"{cls.__name__} was pickled without its keyword {missing[0]}, which is a secret: "
+            "put it into the OPTIONS of an alias."
+        )
     return cls(*args, **kwargs)
 
 

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from email.utils import parsedate_to_datetime
 from typing import IO, Any
+from urllib.parse import urlsplit
 
 import urllib3
-from urllib3.exceptions import HTTPError, SSLError
+from urllib3.exceptions import HTTPError, ResponseError, SSLError
 
 from django_minio_backend import errors, pools
+from django_minio_backend.answers import local_name
 from django_minio_backend.errors import StorageError, Where
 from django_minio_backend.names import quote_key
 from django_minio_backend.options import Options
-from django_minio_backend.parsing import Endpoint
 from django_minio_backend.signing import EMPTY_SHA256, Credentials, Query, Signer, encode_query
 
 Response = urllib3.BaseHTTPResponse
@@ -26,12 +28,6 @@ Response = urllib3.BaseHTTPResponse
 _TOLERATED_SKEW = datetime.timedelta(minutes=15)
 # An error document is a few hundred bytes; whatever is longer is no error document.
 _MAX_ERROR_BYTES = 64 * 1024
-
-
-# Servers that refuse a PUT with `If-None-Match: *` when there is an object. Garage ignores the
-# header and overwrites, so only those that are known to honour it are relied on.
-_HONOURS_CONDITIONS = frozenset({"minio", "versitygw"})
-_called_themselves: dict[Endpoint, str] = {}
 
 
 class Transport:
@@ -81,16 +77,9 @@ class Transport:
         target = f"{path}?{encoded}" if (encoded := encode_query(query)) else path
         with translated(where):
             response = self._exchange(method, target, signed, body, not stream, limits)
-            _called_themselves[self._endpoint] = response.headers.get("Server", "")
             if response.status >= 300:
-                raise _failure(response, where)
+                raise _failure(response, where, method)
         return response
-
-    @property
-    def honours_conditions(self) -> bool:
-        """Say whether the server has answered by now and is one that honours If-None-Match."""
-        server = _called_themselves.get(self._endpoint, "")
-        return server.partition("/")[0].lower() in _HONOURS_CONDITIONS
 
     def _exchange(
         self,
@@ -127,26 +116,40 @@ def utc_now() -> datetime.datetime:
 
 @contextmanager
 def translated(where: Where) -> Iterator[None]:
-    """Turn what the HTTP library raises into `ServerUnreachable`, the cause chained."""
+    """Turn what the HTTP library raises into the `StorageError` for it, the cause chained."""
     try:
         yield
     except HTTPError as error:
-        raise errors.build(errors.ServerUnreachable, where, detail=_detail(error)) from error
+        kind: type[StorageError] = errors.ServerUnreachable
+        reason = getattr(error, "reason", None)
+        # A project's own client may turn the last answer into an exception.
+        if isinstance(reason, ResponseError) and (status := re.search(r"\b\d{3}\b", str(reason))):
+            kind = errors.error_class(int(status[0]), "")
+        raise errors.build(kind, where, detail=_detail(error)) from error
 
 
-def _failure(response: Response, where: Where) -> StorageError:
+def _failure(response: Response, where: Where, method: str) -> StorageError:
     """Return the exception for an answer of 300 or above, with S3's error document as its cause."""
     cause = _read_error(response)
-    kind = errors.error_class(response.status, cause.code)
-    # A HEAD answer has no document. MinIO says in a header which thing is missing; elsewhere
-    # the caller has to find out.
-    if response.status == 404 and not cause.code:
-        kind = errors.ObjectNotFound if where.name else errors.BucketNotFound
-    if response.status == 403 and not cause.code and _clocks_differ(response):
-        kind = errors.ClockSkew
+    kind = _kind(response, cause.code, where, method)
     built = errors.build(kind, where, detail=str(cause), code=cause.code, status=response.status)
+    built.repeated = bool(response.retries and response.retries.history)
     built.__cause__ = cause
     return built
+
+
+def _kind(response: Response, code: str, where: Where, method: str) -> type[StorageError]:
+    status = response.status
+    if not code:
+        if status == 403 and _clocks_differ(response):
+            return errors.ClockSkew
+        # The answer to a HEAD has no document; what a bare 404 means, the client finds out.
+        if status == 404 and method == "HEAD":
+            return errors.ObjectNotFound if where.name else errors.BucketNotFound
+        # S3 gives its reasons.
+        if status < 400 or status in {404, 405} or (status == 400 and method != "HEAD"):
+            return errors.UnexpectedAnswer
+    return errors.error_class(status, code)
 
 
 def _clocks_differ(response: Response) -> bool:
@@ -159,27 +162,35 @@ def _clocks_differ(response: Response) -> bool:
 
 
 def _read_error(response: Response) -> errors.S3Failure:
+    """Return what the answer says of its reasons; a connection with more to say is closed."""
     try:
-        document = response.read(_MAX_ERROR_BYTES) if not response.closed else b""
-        document = document or response.data or b""
+        document = (response.read(_MAX_ERROR_BYTES) or response.data or b"")[:_MAX_ERROR_BYTES]
     finally:
-        response.drain_conn()
+        if response.length_remaining != 0:
+            response.close()
         response.release_conn()
-    fields: dict[str, str] = {}
-    if document.lstrip().startswith(b"<"):
-        with suppress(ET.ParseError):
-            fields = {_local(e.tag): e.text or "" for e in ET.fromstring(document)}
-    headers = response.headers
+    headers, fields = response.headers, _fields(document)
+    message = fields.get("Message") or headers.get("x-minio-error-desc", "").strip('"')
+    if 300 <= response.status < 400:
+        at = urlsplit(headers.get("Location", ""))
+        message = message or f"it redirects to {at.scheme}://{at.netloc}"
+    if not fields and not message:
+        message = document[:200].decode(errors="replace")
     return errors.S3Failure(
         response.status,
         fields.get("Code") or headers.get("x-minio-error-code", ""),
-        fields.get("Message") or headers.get("x-minio-error-desc", "").strip('"'),
+        message,
         fields.get("RequestId") or headers.get("x-amz-request-id", ""),
     )
 
 
-def _local(tag: str) -> str:
-    return tag.rpartition("}")[2]
+def _fields(document: bytes) -> dict[str, str]:
+    if document.lstrip().startswith(b"<"):
+        with suppress(ET.ParseError):
+            root = ET.fromstring(document)
+            if local_name(root) == "Error":
+                return {local_name(child): child.text or "" for child in root}
+    return {}
 
 
 def _detail(error: HTTPError) -> str:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain, islice
 from typing import IO, Any, cast
 
@@ -154,11 +153,13 @@ class _HashedBody:
         self._size = size
         self._advance = advance
         self._failure: BaseException | None = None
+        self._reported = 0
 
     def send(self, client: Client, key: str, upload: Upload) -> None:
         sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
         locked = is_locked(upload.headers)
-        for block in read_blocks(self._content, _HASH_BLOCK):
+        self._content.seek(0)
+        while block := self._content.read(min(_HASH_BLOCK, self._size - self._content.tell())):
             sha256.update(block)
             if locked:
                 md5.update(block)
@@ -175,14 +176,19 @@ class _HashedBody:
             raise
 
     def read(self, count: int = -1) -> bytes:
+        """Read on, but never past the size that was announced: a file may have grown since."""
         try:
-            data: bytes = self._content.read(count)
-            if not data and self._content.tell() < self._size:
+            left = self._size - self._content.tell()
+            data: bytes = self._content.read(left if count < 0 else min(count, left))
+            if not data and left:
                 raise OSError("The content became shorter while it was being sent.")
         except BaseException as error:
             self._failure = error
             raise
-        self._advance(len(data))
+        # A retry sends again what has been reported already.
+        if (position := self._content.tell()) > self._reported:
+            self._advance(position - self._reported)
+            self._reported = position
         return data
 
     def tell(self) -> int:
@@ -267,9 +273,20 @@ def _pieces(content: File[Any], size: int) -> Iterator[bytes]:
         # A generator, or something else that only iterates.
         source = cast(Iterable[Any], content.file) if isinstance(content, File) else content
     elif callable(seekable := getattr(content, "seekable", None)) and not seekable():
-        source = iter(partial(content.read, size), b"")
+        source = _read_to_the_end(content, size)
     else:
         source = content.chunks(size)
     for piece in source:
+        if isinstance(piece, str):
+            piece = piece.encode()
+        if not isinstance(piece, bytes | bytearray | memoryview):
+            raise TypeError(f"content must give bytes or str, not {type(piece).__name__}")
         if piece:
-            yield piece.encode() if isinstance(piece, str) else bytes(piece)
+            yield bytes(piece)
+
+
+def _read_to_the_end(content: Any, size: int) -> Iterator[Any]:
+    while piece := content.read(size):
+        yield piece
+    if piece is None:
+        raise BlockingIOError("content that has no data yet cannot be saved: make it blocking")

@@ -54,6 +54,8 @@ def test_a_server_that_is_down_is_logged_and_stops_nothing(
         (["manage.py", "migrate"], {}, False),
         (["./manage.py"], {}, False),
         (["/usr/bin/django-admin", "check"], {}, False),
+        (["/lib/django/__main__.py", "check"], {}, False),
+        (["/lib/gunicorn/__main__.py", "project.wsgi"], {}, True),
         (["manage.py", "runserver"], {}, False),
         (["manage.py", "runserver"], {"RUN_MAIN": "true"}, True),
         (["manage.py", "runserver", "--noreload"], {}, True),

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import hashlib
 
-from django_minio_backend import errors
+import pytest
+import urllib3
+from django.core.files.base import ContentFile
+
+from django_minio_backend import MinioBackend, errors
 from tests.conftest import Buckets, Recorder
 from tests.hostile import Answer, hostile, s3_error
 from tests.test_errors import storage_at
@@ -79,14 +83,142 @@ def test_a_listing_with_half_an_entry_is_refused(entry: str) -> None:
         storage_at(server.endpoint).listdir("")
 
 
-def test_a_delete_that_finds_nothing_makes_sure_of_the_bucket() -> None:
-    with hostile(Answer(404), Answer(200), Answer(404)) as server:
+def test_a_delete_that_finds_nothing_is_silent_when_the_server_says_so() -> None:
+    with hostile(s3_error(404, "NoSuchKey"), Answer(404)) as server:
         storage = storage_at(server.endpoint)
         storage.delete("a.txt")
-        storage.delete("b.txt")
-        assert [request.split()[0] for request in server.requests] == ["DELETE", "HEAD", "DELETE"]
-    with hostile(Answer(404)) as server, pytest.raises(errors.BucketNotFound):
-        storage_at(server.endpoint).delete("a.txt")
+        with pytest.raises(errors.UnexpectedAnswer):
+            storage.delete("a.txt")
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+def test_a_bare_refusal_of_a_head_is_asked_for_its_reason(status: int) -> None:
+    for code, kind in {
+        "NoSuchBucket": errors.BucketNotFound,
+        "XAdminUserNotFound": errors.InvalidCredentials,
+        "AuthorizationHeaderMalformed": errors.WrongRegion,
+    }.items():
+        with hostile(Answer(status), s3_error(404, code)) as server:
+            with pytest.raises(errors.StorageError) as caught:
+                storage_at(server.endpoint).exists("a.txt")
+            assert type(caught.value) is kind
+            methods = [request.split()[0] for request in server.requests]
+            assert methods == ["HEAD", "GET"]
+    with hostile(Answer(404), s3_error(404, "NoSuchKey")) as server:
+        assert not storage_at(server.endpoint).exists("a.txt")
+    with hostile(Answer(404)) as server, pytest.raises(errors.UnexpectedAnswer):
+        storage_at(server.endpoint).exists("a.txt")
+
+
+def test_a_bare_404_for_the_bucket_is_asked_for_its_reason() -> None:
+    with hostile(Answer(404), s3_error(404, "XAdminUserNotFound")) as server:
+        with pytest.raises(errors.InvalidCredentials):
+            storage_at(server.endpoint).s3.bucket_exists()
+    with hostile(Answer(404), s3_error(404, "NoSuchBucket")) as server:
+        assert not storage_at(server.endpoint).s3.bucket_exists()
+
+
+def test_an_object_without_an_etag_was_not_stored() -> None:
+    with hostile(Answer(200)) as server:
+        storage = storage_at(server.endpoint, replace_existing=True)
+        with pytest.raises(errors.UnexpectedAnswer, match="without an ETag"):
+            storage.save("a.txt", ContentFile(b"x"))
+
+
+def test_a_repeated_put_that_finds_its_own_object_has_succeeded() -> None:
+    absent = Answer(404, headers={"x-minio-error-code": "NoSuchKey"})
+    etag = f'"{hashlib.md5(b"x").hexdigest()}"'
+    mine, other = ({**MODIFIED, "ETag": given} for given in (etag, '"another"'))
+    taken = s3_error(412, "PreconditionFailed")
+    with hostile(absent, Answer(500), taken, Answer(200, headers=mine), Answer(200)) as server:
+        storage = storage_at(server.endpoint, MINIO_RETRIES=1)
+        assert storage.save("a.txt", ContentFile(b"x")) == "a.txt"
+    with hostile(Answer(500), taken, Answer(200, headers=other)) as server:
+        with pytest.raises(errors.ObjectExists):
+            storage_at(server.endpoint, MINIO_RETRIES=1).s3.put("a.txt", b"x", {}, only_new=True)
+
+
+def test_a_server_that_ignores_conditions_goes_on_being_asked() -> None:
+    absent = Answer(404, headers={"x-minio-error-code": "NoSuchKey"})
+    stored = Answer(200, headers={"ETag": '"e"'})
+    ignored = s3_error(400, "XAmzContentSHA256Mismatch")
+    with hostile(absent, stored, ignored, absent, stored) as server:
+        storage = storage_at(server.endpoint)
+        for name in ("a.txt", "b.txt"):
+            storage.save(name, ContentFile(b"x"))
+        methods = [request.split()[0] for request in server.requests]
+        assert methods == ["HEAD", "PUT", "PUT", "HEAD", "PUT"]
+
+
+def test_learning_about_a_server_stores_nothing(storage: MinioBackend) -> None:
+    storage.save("a.txt", ContentFile(b"precious"))
+    storage.s3.learn("a.txt")
+    assert storage.s3.refuses_taken_names
+    storage.s3.learn("b.txt")
+    assert not storage.s3.refuses_taken_names
+    assert storage.listdir("") == ([], ["a.txt"])
+    assert storage.open("a.txt").read() == b"precious"
+    storage.s3.learn("a.txt")
+
+
+def test_an_ignored_if_match_does_not_splice_two_versions() -> None:
+    half = "x" * 4
+    first = Answer(206, half, {"Content-Range": "bytes 0-3/8", "ETag": '"one"'})
+    second = Answer(206, half, {"Content-Range": "bytes 4-7/8", "ETag": '"two"'})
+    with hostile(first, second) as server:
+        client = storage_at(server.endpoint).s3
+        etag = client.read("a.bin", 0, 4).etag
+        with pytest.raises(errors.ObjectChanged):
+            client.read("a.bin", 4, 8, etag=etag)
+
+
+def test_a_weakened_etag_is_pinned_as_the_strong_one() -> None:
+    answer = Answer(206, "x", {"Content-Range": "bytes 0-0/1", "ETag": 'W/"one"'})
+    with hostile(answer) as server:
+        assert storage_at(server.endpoint).s3.read("a.bin", 0, 1).etag == "one"
+
+
+def test_a_listing_that_goes_in_circles_is_refused() -> None:
+    def page(token: str) -> Answer:
+        return Answer(
+            200,
+            "<ListBucketResult><IsTruncated>true</IsTruncated>"
+            f"<NextContinuationToken>{token}</NextContinuationToken></ListBucketResult>",
+        )
+
+    with (
+        hostile(*[page("a"), page("b")] * 4) as server,
+        pytest.raises(errors.UnexpectedAnswer, match="but not where"),
+    ):
+        storage_at(server.endpoint).listdir("")
+
+
+def test_a_redirect_is_not_followed_and_says_where_to() -> None:
+    moved = Answer(301, headers={"Location": "https://secure.example.com/x?token=secret"})
+    with (
+        hostile(moved) as server,
+        pytest.raises(
+            errors.UnexpectedAnswer, match=r"redirects to https://secure\.example\.com"
+        ) as e,
+    ):
+        storage_at(server.endpoint).listdir("")
+    assert "token" not in str(e.value)
+
+
+def test_plain_text_from_a_server_that_wants_tls_is_quoted() -> None:
+    said = "Client sent an HTTP request to an HTTPS server."
+    with (
+        hostile(Answer(400, said)) as server,
+        pytest.raises(errors.UnexpectedAnswer, match=r"MINIO_USE_HTTPS.*HTTPS server"),
+    ):
+        storage_at(server.endpoint).listdir("")
+
+
+def test_a_clients_own_verdict_on_a_status_is_understood() -> None:
+    retries = urllib3.Retry(total=1, status_forcelist=[503], backoff_factor=0)
+    with hostile(s3_error(503, "SlowDown")) as server, urllib3.PoolManager(retries=retries) as own:
+        with pytest.raises(errors.Throttled):
+            storage_at(server.endpoint, http_client=own).listdir("")
 
 
 def test_a_bucket_of_somebody_elses_is_not_taken_for_ours() -> None:

@@ -151,27 +151,11 @@ def test_a_passing_fault_is_retried(recorder: Recorder) -> None:
 
 
 def test_what_is_not_safe_to_repeat_is_not_repeated() -> None:
-    with hostile(Answer(503)) as server:
+    with hostile(Answer(500)) as server:
         storage = storage_at(server.endpoint, MINIO_RETRIES=3)
         with pytest.raises(errors.ServerFault):
             storage.s3.start_parts("a.txt", {})
         assert len(server.requests) == 1
-
-
-def test_a_bare_404_asks_once_whether_the_bucket_is_there() -> None:
-    with hostile(Answer(404), Answer(200), Answer(404)) as server:
-        storage = storage_at(server.endpoint)
-        assert not storage.exists("a.txt")
-        assert not storage.exists("b.txt")
-        assert server.requests == [
-            "HEAD /some-bucket/a.txt",
-            "HEAD /some-bucket",
-            "HEAD /some-bucket/b.txt",
-        ]
-    with hostile(Answer(404)) as server:
-        raised_error = pytest.raises(errors.BucketNotFound)
-        with raised_error:
-            storage_at(server.endpoint).exists("a.txt")
 
 
 def test_a_listing_that_does_not_say_where_it_goes_on_is_not_the_end() -> None:

@@ -62,7 +62,7 @@ def test_time_outs_and_retries_are_those_of_the_options() -> None:
 
 
 def test_a_proxy_is_asked_for_the_whole_address() -> None:
-    found = Answer(200, headers={"Last-Modified": "Sat, 21 Nov 2026 11:50:09 GMT"})
+    found = Answer(200, headers={"Last-Modified": "Sat, 21 Nov 2026 11:50:09 GMT", "ETag": "e"})
     with hostile(found) as proxy:
         with urllib3.ProxyManager(f"http://{proxy.endpoint}") as client:
             storage = MinioBackend("some-bucket", http_client=client)
