@@ -31,13 +31,15 @@ def check(client: Client, options: Options, timeout: float = TIMEOUT) -> MinioSe
     A bucket that is missing, or that the credentials may not list, is no outage.
     """
     at = options.endpoint.url
+    reason = ""
     try:
         client.probe(timeout=urllib3.Timeout(total=timeout), retries=False)
-    except (errors.BucketNotFound, errors.AccessDenied) as error:
-        # Without S3's code it was some other server, or a proxy, that said so.
-        return MinioServerStatus(bool(error.code), f"MinIO is available at {at}. {error}")
-    except errors.ServerUnreachable as error:
-        return MinioServerStatus(False, f"MinIO is NOT available at {at}. {error}")
     except errors.StorageError as error:
-        return MinioServerStatus(False, f"MinIO answers at {at} but cannot be used. {error}")
-    return MinioServerStatus(True, f"MinIO is available at {at}.")
+        # Without S3's code it was some other server, or a proxy, that said so.
+        harmless = isinstance(error, errors.BucketNotFound | errors.AccessDenied) and error.code
+        if isinstance(error, errors.ServerUnreachable):
+            return MinioServerStatus(False, f"MinIO is NOT available at {at}. {error}")
+        if not harmless:
+            return MinioServerStatus(False, f"MinIO answers at {at} but cannot be used. {error}")
+        reason = f" {error}"
+    return MinioServerStatus(True, f"MinIO is available at {at}.{reason}")

@@ -169,6 +169,8 @@ def for_storage(keywords: Mapping[str, Any], *, static: bool = False) -> Options
         alias = recognised
     elif storage_name is not None or "MINIO_ENDPOINT" not in keywords:
         given = {**_declared(alias), **given}
+    if (parallel := given.pop("num_parallel_uploads", None)) is not None:
+        given.setdefault("MINIO_MULTIPART_PARALLEL", parallel)  # version 4's keyword
     for name in _ALSO_FLAT:
         if name not in given and hasattr(settings, name):
             given[name] = getattr(settings, name)

@@ -80,3 +80,6 @@ def test_public_names_are_importable() -> None:
     assert {"ConfigurationError", "MinioServerStatus", "PrivatePublicMixedError"} <= set(
         legacy.__all__
     )
+    assert legacy.get_setting("USE_TZ") is True
+    assert legacy.get_setting("NOWHERE", 7) == 7
+    assert legacy.get_storages_setting("MINIO_ACCESS_KEY") == "nobody"

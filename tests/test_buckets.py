@@ -51,6 +51,11 @@ def test_the_plan_is_what_differs(wanted: Declared, actual: Actual, actions: lis
     assert [change.action for change in plan(wanted, actual)] == actions
 
 
+def test_a_private_bucket_keeps_a_policy_that_gives_nobody_anything() -> None:
+    named = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam::1:root"]}}]}
+    assert plan(Declared("b", None), Actual(True, named)) == []
+
+
 def test_removing_access_leaves_no_policy() -> None:
     assert plan(Declared("b", None), Actual(True, PUBLIC)) == [
         Change("b", "anonymous access removed", None)

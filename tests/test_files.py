@@ -4,17 +4,23 @@ import gc
 import hashlib
 import io
 import os
+import subprocess
+import sys
 import zipfile
+from contextlib import closing
 from typing import Any, cast
 
 import pytest
 from django.core.files.base import ContentFile
+from django.db.models import FileField, Model
+from django.db.models.fields.files import FieldFile
 
 from django_minio_backend import MinioBackend
 from django_minio_backend.errors import ObjectChanged
 from tests.conftest import Buckets, Recorder
 from tests.hostile import hostile, s3_error
 from tests.test_uploads import MIB, unfinished_uploads
+from tools.minio_server import Server
 
 
 def test_opening_reads_no_more_than_the_first_range(buckets: Buckets, recorder: Recorder) -> None:
@@ -122,6 +128,109 @@ def test_a_writer_that_is_never_closed_publishes_nothing(storage: MinioBackend, 
         gc.collect()
     assert storage.open("a.bin").read() == b"old"
     assert unfinished_uploads(storage) == 0
+
+
+@pytest.mark.parametrize("mode", ["wb", "w"])
+def test_any_with_that_is_left_by_an_exception_discards(storage: MinioBackend, mode: str) -> None:
+    storage.save("a.bin", ContentFile(b"old"))
+    half: Any = "half" if mode == "w" else b"half"
+    field_file = FieldFile(Holder(), FileField(storage=storage), "a.bin")
+    with pytest.raises(RuntimeError), field_file.open(mode) as file:
+        file.write(half)
+        raise RuntimeError
+    with pytest.raises(RuntimeError), closing(storage.open("a.bin", mode)) as file:
+        file.write(half)
+        raise RuntimeError
+    assert storage.open("a.bin").read() == b"old"
+
+
+class Holder(Model):
+    """What a FieldFile asks of its instance."""
+
+    class Meta:
+        app_label = "contenttypes"
+
+
+def test_a_file_closed_while_an_error_is_handled_is_published(storage: MinioBackend) -> None:
+    file = storage.open("a.bin", "wb")
+    try:
+        raise StopIteration
+    except StopIteration:
+        file.write(b"whole")
+        file.close()
+        with storage.open("b.bin", "wb") as other:
+            other.write(b"whole too")
+    assert storage.open("a.bin").read() == b"whole"
+    assert storage.open("b.bin").read() == b"whole too"
+
+
+def test_a_file_of_exactly_one_part_is_one_request(buckets: Buckets, recorder: Recorder) -> None:
+    storage = MinioBackend(http_client=recorder)
+    with storage.open("a.bin", "wb") as file:
+        file.write(b"x" * storage.options.multipart_part_size)
+    assert recorder.methods == ["PUT"]
+
+
+def test_ranges_grow_no_further_than_their_limit(buckets: Buckets, recorder: Recorder) -> None:
+    storage = MinioBackend(http_client=recorder)
+    storage.save("a.bin", ContentFile(b"x" * 40 * MIB))
+    recorder.requests.clear()
+    storage.open("a.bin").read()
+    # 1 + 2 + 4 + 8 + 8 + 8 + 8 + 1
+    assert len(recorder.requests) == 8
+
+
+def test_an_object_replaced_by_an_empty_one_is_not_the_end_of_the_old(buckets: Buckets) -> None:
+    storage = MinioBackend(replace_existing=True)
+    storage.save("a.bin", ContentFile(b"1" * 3 * MIB))
+    with storage.open("a.bin") as file:
+        file.seek(-10, os.SEEK_END)
+        file.read()
+        storage.save("a.bin", ContentFile(b""))
+        file.seek(0)
+        with pytest.raises(ObjectChanged):
+            file.read()
+
+
+FORK = """
+import os, sys, warnings
+import django
+from django.conf import settings
+options = {
+    "MINIO_ENDPOINT": os.environ["ENDPOINT"],
+    "MINIO_ACCESS_KEY": os.environ["KEY"],
+    "MINIO_SECRET_KEY": os.environ["SECRET"],
+}
+backend = "django_minio_backend.models.MinioBackend"
+settings.configure(STORAGES={"default": {"BACKEND": backend, "OPTIONS": options}})
+django.setup()
+warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads
+from django_minio_backend import MinioBackend
+storage = MinioBackend(sys.argv[1])
+file = storage.open("a.bin", "wb")
+file.write(b"x" * 21 * 2**20)
+child = os.fork()
+if child == 0:
+    file.close()
+    os._exit(int(storage.exists("a.bin")))
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0, "the child published the file"
+file.close()
+assert storage.size("a.bin") == 21 * 2**20
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_child_leaves_its_parents_file_alone(buckets: Buckets, server: Server) -> None:
+    keys = {"ENDPOINT": server.endpoint, "KEY": server.access_key, "SECRET": server.secret_key}
+    done = subprocess.run(
+        [sys.executable, "-c", FORK, buckets.private],
+        env={**os.environ, **keys},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_large_files_are_written_in_parts(storage: MinioBackend) -> None:

@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 from django_minio_backend import MinioBackend, health
 from django_minio_backend.utils import MinioServerStatus
 from tests.conftest import Buckets, Recorder
+from tests.hostile import Answer, hostile
 from tests.test_errors import closed_port, storage_at
 
 
@@ -46,6 +47,20 @@ def test_a_wrong_region_is_not_available(buckets: Buckets) -> None:
     status = MinioBackend(MINIO_REGION="eu-north-1").is_minio_available()
     assert not status
     assert "correct MINIO_REGION" in status.details
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_another_kind_of_server_is_not_available(status: int) -> None:
+    with hostile(Answer(status, "<html>nothing here</html>")) as server:
+        found = storage_at(server.endpoint).is_minio_available()
+    assert not found
+    assert "cannot be used" in found.details
+
+
+def test_a_check_is_not_repeated() -> None:
+    with hostile(Answer(500)) as server:
+        assert not storage_at(server.endpoint, MINIO_RETRIES=3).is_minio_available()
+        assert len(server.requests) == 1
 
 
 def test_a_server_that_is_down_is_not_available() -> None:

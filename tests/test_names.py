@@ -84,6 +84,10 @@ def test_the_iso_date_prefix_is_todays_folder() -> None:
         ("a.png", "text/html", "image/png"),
         ("a.png", "IMAGE/SVG+XML; charset=x", "image/png"),
         ("a.txt", "application/javascript", "text/plain"),
+        ("a.txt", "text/javascript1.5", "text/plain"),
+        ("a.txt", "text/xsl", "text/plain"),
+        ("a.png", "image/png;,text/html", "image/png"),
+        ("a", "image/png;,text/html", "application/octet-stream"),
         ("a.html", "text/html; charset=utf-8", "text/html; charset=utf-8"),
         # What is no media type, or makes browsers guess, is no claim.
         ("a.png", "", "image/png"),

@@ -11,7 +11,11 @@ import urllib3
 from minio.credentials import StaticProvider
 
 from django_minio_backend import MinioBackend, MinioBackendStatic
-from django_minio_backend.errors import ConfigurationError, PrivatePublicMixedError
+from django_minio_backend.errors import (
+    ConfigurationError,
+    InvalidCredentials,
+    PrivatePublicMixedError,
+)
 from django_minio_backend.options import Options
 from django_minio_backend.sdk import credentials_source
 from django_minio_backend.signing import Credentials
@@ -173,6 +177,15 @@ BAD_OPTIONS: list[tuple[dict[str, Any], str]] = [
     ({"MINIO_OBJECT_HEADERS": ["x"]}, "MINIO_OBJECT_HEADERS must be a mapping"),
     ({"MINIO_OBJECT_HEADERS": {"Bad Name": "x"}}, "header name 'Bad Name'"),
     ({"MINIO_OBJECT_HEADERS": {"Expires": "\u00e9"}}, "'Expires' that is not printable ASCII"),
+    ({"MINIO_OBJECT_HEADERS": {"Content-Length": "2"}}, "which is for the storage to set"),
+    ({"MINIO_OBJECT_HEADERS": {"If-Match": "x"}}, "sets 'If-Match', which is for the storage"),
+    ({"MINIO_OBJECT_HEADERS": {"Expires": 3600}}, "'Expires' that is no string but int"),
+    ({"MINIO_OBJECT_HEADERS": {"expires": "0", "Expires": "1"}}, "has 'Expires' twice"),
+    ({"metadata": {"a": "x\r\nHost: evil"}}, "'x-amz-meta-a' that is not printable ASCII"),
+    ({"MINIO_SESSION_TOKEN": "token\n"}, "MINIO_SESSION_TOKEN must be printable ASCII"),
+    ({"MINIO_READ_TIMEOUT": float("nan")}, "MINIO_READ_TIMEOUT must be a number of seconds"),
+    ({"bucket": "x"}, "unknown option bucket: did you mean bucket_name?"),
+    ({"MINIO_ENDPOINT": "host:0"}, "MINIO_ENDPOINT must be host"),
     ({"metadata": {"caf\u00e9": "x"}}, "metadata has the header name"),
     ({"metadata": "x"}, "metadata must be a mapping"),
     ({"tags": {str(n): "x" for n in range(11)}}, "tags must be a mapping of up to 10"),
@@ -306,6 +319,44 @@ def test_credentials_may_come_from_a_provider(given: object) -> None:
     without = {k: v for k, v in GOOD.items() if k not in {"MINIO_ACCESS_KEY", "MINIO_SECRET_KEY"}}
     options = Options.parse("media", {**without, "MINIO_CREDENTIALS": given})
     assert credentials_source(options)() == Credentials("key", "secret", "token")
+
+
+class Failing:
+    def __init__(self, answer: object) -> None:
+        self.answer = answer
+
+    def retrieve(self) -> object:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [OSError("no role, secret-token"), None, Credentials("", "secret"), Credentials("k\n", "s")],
+)
+def test_a_provider_that_gives_none_is_invalid_credentials(answer: object) -> None:
+    options = Options.parse("media", {**GOOD, "MINIO_CREDENTIALS": Failing(answer)})
+    with pytest.raises(
+        InvalidCredentials, match=r"storage 'media'.*MINIO_CREDENTIALS gave none"
+    ) as e:
+        credentials_source(options)()
+    assert "secret-token" not in str(e.value)
+
+
+def test_version_4s_keyword_for_parallel_parts_is_understood(settings: Any) -> None:
+    declare(settings, default=GOOD)
+    assert MinioBackend(num_parallel_uploads=5).options.multipart_parallel == 5
+
+
+def test_a_provider_class_is_made_into_one() -> None:
+    options = Options.parse("media", {**GOOD, "MINIO_CREDENTIALS": AProvider})
+    assert credentials_source(options)().access_key == "made"
+
+
+class AProvider:
+    def retrieve(self) -> Credentials:
+        return Credentials("made", "secret")
 
 
 @pytest.mark.parametrize(

@@ -50,5 +50,15 @@ def test_anonymous_access_is_recognised() -> None:
     assert not policies.grants_anonymous(None)
     deny = {"Statement": [{"Effect": "Deny", "Principal": "*", "Action": "s3:*"}]}
     assert not policies.grants_anonymous(deny)
+    all_but = {"Effect": "Allow", "NotPrincipal": {"AWS": ["arn:aws:iam::1:root"]}}
+    assert policies.grants_anonymous({"Statement": [all_but]})
     named = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam::1:root"]}}]}
     assert not policies.grants_anonymous(named)
+
+
+def test_taking_anonymous_access_away_leaves_the_rest() -> None:
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:DeleteObject"}
+    policy = {"Version": "2012-10-17", "Statement": [deny, *LISTABLE["Statement"]]}
+    assert policies.without_anonymous(policy) == {"Version": "2012-10-17", "Statement": [deny]}
+    assert policies.without_anonymous(LISTABLE) is None
+    assert policies.without_anonymous(None) is None

@@ -5,8 +5,11 @@ import datetime
 import io
 import os
 import pickle
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from subprocess import PIPE
 from typing import Any, cast
 
 import pytest
@@ -142,6 +145,38 @@ def test_content_is_read_from_its_start(storage: MinioBackend) -> None:
     assert storage.size("x.bin") == 7
 
 
+@pytest.mark.parametrize(
+    "content", [b"content", bytearray(b"content"), memoryview(b"content"), "content"]
+)
+def test_bytes_and_text_are_content_too(storage: MinioBackend, content: Any) -> None:
+    storage.save("a.txt", content)
+    assert storage.open("a.txt").read() == b"content"
+
+
+def test_content_of_another_kind_is_refused(storage: MinioBackend) -> None:
+    with pytest.raises(TypeError, match="must give bytes or str, not int"):
+        storage.save("a.txt", iter([3, 2]))
+    assert not storage.exists("a.txt")
+
+
+def test_text_from_a_process_is_read_to_its_end(storage: MinioBackend) -> None:
+    with subprocess.Popen([sys.executable, "-c", "print('hi')"], stdout=PIPE, text=True) as process:
+        storage.save("a.txt", File(process.stdout))
+    assert storage.open("a.txt").read() == b"hi\n"
+
+
+def test_content_that_has_no_data_yet_is_refused(storage: MinioBackend) -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    with (
+        open(reader, "rb", buffering=0) as source,
+        pytest.raises(BlockingIOError, match="blocking"),
+    ):
+        storage.save("a.txt", source)
+    os.close(writer)
+    assert not storage.exists("a.txt")
+
+
 def test_an_empty_file_is_a_file(storage: MinioBackend) -> None:
     storage.save("empty.txt", ContentFile(b""))
     assert storage.exists("empty.txt")
@@ -220,6 +255,7 @@ def test_replace_existing_replaces(buckets: Buckets) -> None:
     assert storage.listdir("") == ([], ["a.txt"])
     assert storage.open("a.txt").read() == b"2"
     assert storage.get_available_name("a.txt", max_length=20) == "a.txt"
+    assert len(storage.get_available_name("abcdefghijkl.txt", max_length=14)) == 14
 
 
 def test_many_writers_of_one_name_all_keep_their_files(buckets: Buckets) -> None:
@@ -262,16 +298,40 @@ def test_what_is_not_small_is_not_sent_in_vain(buckets: Buckets, recorder: Recor
     assert recorder.methods == ["HEAD", "HEAD", "PUT"] * 2
 
 
-def test_a_stream_that_lost_the_race_is_not_stored_half(buckets: Buckets) -> None:
-    class Blind(MinioBackend):
-        def exists(self, name: str) -> bool:
-            return False
+class BlindOnce(MinioBackend):
+    """Finds a taken name free the first time, as a writer that is overtaken does."""
 
-    Blind().save("same.txt", ContentFile(b"old"))
+    looked = False
+
+    def exists(self, name: str) -> bool:
+        looked, self.looked = self.looked, True
+        return looked and super().exists(name)
+
+
+def large_generator() -> Iterator[bytes]:
+    yield from (b"x" * 6 * 2**20, b"y" * 6 * 2**20)
+
+
+@pytest.mark.parametrize("content", [generator, large_generator])
+def test_a_stream_that_lost_the_race_is_an_error_and_stores_nothing(
+    storage: MinioBackend, content: Callable[[], Iterator[bytes]]
+) -> None:
+    storage.save("same.txt", ContentFile(b"old"))
     with pytest.raises(ObjectExists, match="left as it is; replace_existing"):
-        Blind().save("same.txt", generator())
-    assert MinioBackend().open("same.txt").read() == b"old"
-    assert MinioBackend().listdir("") == ([], ["same.txt"])
+        BlindOnce(MINIO_MULTIPART_PART_SIZE=5 * 2**20).save("same.txt", content())
+    assert storage.open("same.txt").read() == b"old"
+    assert storage.listdir("") == ([], ["same.txt"])
+
+
+def test_a_large_file_that_lost_the_race_is_stored_whole_under_another_name(
+    storage: MinioBackend,
+) -> None:
+    storage.save("same.bin", ContentFile(b"old"))
+    data = os.urandom(11 * 2**20)
+    name = BlindOnce().save("same.bin", ContentFile(data))
+    assert name != "same.bin"
+    assert storage.open(name).read() == data
+    assert storage.open("same.bin").read() == b"old"
 
 
 def test_a_failed_save_leaves_the_old_object(buckets: Buckets, storage: MinioBackend) -> None:
@@ -416,7 +476,7 @@ def test_retention_and_legal_hold_reach_the_object(buckets: Buckets) -> None:
     locked = MinioBackend("locked-" + buckets.private)
     if not locked.s3.bucket_exists():
         locked.client.make_bucket(bucket_name=locked.bucket, object_lock=True)
-    until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=1)
+    until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=1)
     storage = MinioBackend(
         locked.bucket,
         retention=Retention(GOVERNANCE, until),

@@ -15,6 +15,8 @@ from django.core.files.base import ContentFile, File
 from django_minio_backend import MinioBackend, uploads
 from django_minio_backend.errors import IntegrityError, StorageFull
 from tests.conftest import Buckets, Recorder
+from tests.hostile import Answer, hostile
+from tests.test_errors import storage_at
 
 MIB = 2**20
 
@@ -134,6 +136,53 @@ def test_a_file_that_fails_while_it_is_sent_raises_its_own_error(
     with pytest.raises(type(error), match=str(error)):
         storage.save("a.bin", File(Failing(12 * MIB, error)))
     assert storage.open("a.bin").read() == b"old"
+
+
+class Growing(io.BytesIO):
+    """A log that is being written to: it grows whenever its end is looked for."""
+
+    def seek(self, position: int, whence: int = 0) -> int:
+        if whence == os.SEEK_SET:
+            end = super().seek(0, os.SEEK_END)
+            if end:
+                super().write(b"PUT /smuggled HTTP/1.1\r\n\r\n")
+        return super().seek(position, whence)
+
+
+def test_a_file_that_grows_is_stored_as_it_was_measured(buckets: Buckets) -> None:
+    storage = MinioBackend(replace_existing=True)
+    size = 11 * MIB
+    storage.save("a.log", File(Growing(b"x" * size)))
+    assert storage.size("a.log") >= size
+    assert set(storage.open("a.log").read(size)) == {ord("x")}
+    # The connection carries on with answers to its own requests.
+    assert storage.exists("a.log")
+    assert not storage.exists("smuggled")
+
+
+def test_progress_does_not_count_a_repeated_body_twice() -> None:
+    told: list[int] = []
+
+    class Progress:
+        update = staticmethod(told.append)
+
+    stored = Answer(200, headers={"ETag": '"e"'})
+    with hostile(Answer(500), stored) as server:
+        storage = storage_at(
+            server.endpoint, MINIO_RETRIES=1, replace_existing=True, progress=Progress()
+        )
+        storage.save("a.bin", ContentFile(b"x" * 11 * MIB))
+        assert [len(body) for body in server.bodies] == [11 * MIB] * 2
+    assert sum(told) == 11 * MIB
+
+
+def test_parts_grow_where_s3s_limit_asks_for_it(
+    parted: MinioBackend, monkeypatch: pytest.MonkeyPatch, recorder: Recorder
+) -> None:
+    monkeypatch.setattr(uploads, "MAX_PARTS", 2)
+    monkeypatch.setattr(uploads, "MAX_SINGLE_PUT", PART)
+    parted.save("a.bin", ContentFile(b"x" * 3 * PART))
+    assert recorder.methods == ["POST", "PUT", "PUT", "POST"]
 
 
 class Changing(io.BytesIO):
