@@ -40,8 +40,11 @@ def test_an_upload_without_an_id_is_not_begun() -> None:
 def test_a_server_that_ignores_ranges_costs_no_more_than_the_range() -> None:
     whole = Answer(200, "0123456789", {"ETag": '"e"'})
     with hostile(whole) as server:
-        block = storage_at(server.endpoint).s3.read("a.bin", 0, 4)
-        assert (block.data, block.total) == (b"0123", 10)
+        client = storage_at(server.endpoint).s3
+        for _ in range(2):
+            # Nothing of the first answer may be left over for the second request.
+            block = client.read("a.bin", 0, 4)
+            assert (block.data, block.total) == (b"0123", 10)
         with pytest.raises(errors.UnexpectedAnswer, match="not the range"):
             storage_at(server.endpoint).s3.read("a.bin", 4, 8)
 
@@ -178,6 +181,14 @@ def test_a_weakened_etag_is_pinned_as_the_strong_one() -> None:
         assert storage_at(server.endpoint).s3.read("a.bin", 0, 1).etag == "one"
 
 
+def test_a_listing_that_is_not_encoded_is_not_decoded() -> None:
+    page = (
+        "<ListBucketResult><Contents><Key>a+b%20c</Key><Size>1</Size></Contents></ListBucketResult>"
+    )
+    with hostile(Answer(200, page)) as server:
+        assert storage_at(server.endpoint).listdir("") == ([], ["a+b%20c"])
+
+
 def test_a_listing_that_goes_in_circles_is_refused() -> None:
     def page(token: str) -> Answer:
         return Answer(
@@ -186,11 +197,10 @@ def test_a_listing_that_goes_in_circles_is_refused() -> None:
             f"<NextContinuationToken>{token}</NextContinuationToken></ListBucketResult>",
         )
 
-    with (
-        hostile(*[page("a"), page("b")] * 4) as server,
-        pytest.raises(errors.UnexpectedAnswer, match="but not where"),
-    ):
-        storage_at(server.endpoint).listdir("")
+    with hostile(*[page("a"), page("b")] * 9) as server:
+        with pytest.raises(errors.UnexpectedAnswer, match="but not where"):
+            storage_at(server.endpoint).listdir("")
+        assert len(server.requests) == 3
 
 
 def test_a_redirect_is_not_followed_and_says_where_to() -> None:
@@ -203,6 +213,27 @@ def test_a_redirect_is_not_followed_and_says_where_to() -> None:
     ):
         storage_at(server.endpoint).listdir("")
     assert "token" not in str(e.value)
+
+
+def test_a_projects_own_client_does_not_follow_redirects_either() -> None:
+    moved = Answer(307, headers={"Location": "/elsewhere"})
+    with hostile(moved) as server, urllib3.PoolManager() as own:
+        with pytest.raises(errors.UnexpectedAnswer):
+            storage_at(server.endpoint, http_client=own).listdir("")
+        assert len(server.requests) == 1
+
+
+def test_an_empty_successor_is_another_object() -> None:
+    with hostile(s3_error(416, "InvalidRange")) as server, pytest.raises(errors.ObjectChanged):
+        storage_at(server.endpoint).s3.read("a.bin", 0, 4, etag="one")
+
+
+def test_an_answer_that_always_breaks_is_given_up() -> None:
+    cut = Answer(206, "0123", {"Content-Range": "bytes 0-3/4", "ETag": '"e"'}, cut=0)
+    with hostile(cut) as server:
+        with pytest.raises(errors.ServerUnreachable):
+            storage_at(server.endpoint, MINIO_RETRIES=2).s3.read("a.bin", 0, 4)
+        assert len(server.requests) == 3
 
 
 def test_plain_text_from_a_server_that_wants_tls_is_quoted() -> None:

@@ -4,8 +4,6 @@ import gc
 import hashlib
 import io
 import os
-import subprocess
-import sys
 import zipfile
 from contextlib import closing
 from typing import Any, cast
@@ -19,6 +17,7 @@ from django_minio_backend import MinioBackend
 from django_minio_backend.errors import ObjectChanged
 from tests.conftest import Buckets, Recorder
 from tests.hostile import hostile, s3_error
+from tests.scripts import run_script
 from tests.test_uploads import MIB, unfinished_uploads
 from tools.minio_server import Server
 
@@ -193,17 +192,7 @@ def test_an_object_replaced_by_an_empty_one_is_not_the_end_of_the_old(buckets: B
 
 
 FORK = """
-import os, sys, warnings
-import django
-from django.conf import settings
-options = {
-    "MINIO_ENDPOINT": os.environ["ENDPOINT"],
-    "MINIO_ACCESS_KEY": os.environ["KEY"],
-    "MINIO_SECRET_KEY": os.environ["SECRET"],
-}
-backend = "django_minio_backend.models.MinioBackend"
-settings.configure(STORAGES={"default": {"BACKEND": backend, "OPTIONS": options}})
-django.setup()
+import warnings
 warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads
 from django_minio_backend import MinioBackend
 storage = MinioBackend(sys.argv[1])
@@ -221,16 +210,7 @@ assert storage.size("a.bin") == 21 * 2**20
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_a_forked_child_leaves_its_parents_file_alone(buckets: Buckets, server: Server) -> None:
-    keys = {"ENDPOINT": server.endpoint, "KEY": server.access_key, "SECRET": server.secret_key}
-    done = subprocess.run(
-        [sys.executable, "-c", FORK, buckets.private],
-        env={**os.environ, **keys},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
+    run_script(FORK, server, buckets.private)
 
 
 def test_large_files_are_written_in_parts(storage: MinioBackend) -> None:

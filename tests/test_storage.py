@@ -452,7 +452,7 @@ def test_object_headers_have_the_last_word(buckets: Buckets) -> None:
         metadata={"owner": "someone", "Cache-Control": "max-age=1"},
         MINIO_OBJECT_HEADERS=lambda name: {
             "cache-control": f"max-age=2, x={name}",
-            "content-disposition": "inline",
+            "Content-disposition": "inline",
         },
     )
     storage.save("a.html", ContentFile(b"x"))

@@ -133,8 +133,9 @@ def test_a_file_that_fails_while_it_is_sent_raises_its_own_error(
 ) -> None:
     storage = MinioBackend(replace_existing=True)
     storage.save("a.bin", ContentFile(b"old"))
-    with pytest.raises(type(error), match=str(error)):
+    with pytest.raises(type(error)) as caught:
         storage.save("a.bin", File(Failing(12 * MIB, error)))
+    assert caught.value is error
     assert storage.open("a.bin").read() == b"old"
 
 
@@ -174,6 +175,7 @@ def test_progress_does_not_count_a_repeated_body_twice() -> None:
         storage.save("a.bin", ContentFile(b"x" * 11 * MIB))
         assert [len(body) for body in server.bodies] == [11 * MIB] * 2
     assert sum(told) == 11 * MIB
+    assert min(told) > 0
 
 
 def test_parts_grow_where_s3s_limit_asks_for_it(
