@@ -37,18 +37,22 @@ _RANGE_AFTER_SEEK = 256 * 2**10
 
 
 class ObjectReader(io.RawIOBase):
-    """Reads an object in ranges, all of one version of it.
+    """Reads an object, or the bytes `[start, stop)` of it, in ranges, all of one version of it.
 
     Opening it is one request, which fails when there is no such object. Sequential reading asks
     for ever larger ranges, the next one while this one is read; a seek elsewhere for a small one.
+    Positions and `size` are those of the part that is read, `total` is the object's size.
     """
 
-    def __init__(self, client: Client, key: str) -> None:
+    def __init__(self, client: Client, key: str, start: int = 0, stop: int | None = None) -> None:
         self._client = client
         self._key = key
+        self._offset = start
         self._ahead = ReadAhead(self._read)
-        block = client.read(key, 0, FIRST_RANGE)
-        self.size = block.total
+        first = start + FIRST_RANGE
+        block = client.read(key, start, first if stop is None else min(first, stop))
+        self.total = block.total
+        self.size = (block.total if stop is None else min(stop, block.total)) - start
         self._etag = block.etag
         self._window = memoryview(block.data)
         self._window_start = 0
@@ -122,8 +126,9 @@ class ObjectReader(io.RawIOBase):
         self._window, self._window_start = memoryview(data), start
 
     def _read(self, start: int, stop: int) -> bytes:
-        block = self._client.read(self._key, start, stop, etag=self._etag)
-        if block.total != self.size:
+        offset = self._offset
+        block = self._client.read(self._key, offset + start, offset + stop, etag=self._etag)
+        if block.total != self.total:
             raise self._client.changed(self._key)
         return block.data
 
@@ -323,11 +328,15 @@ class S3File(_File):
             raw.__del__()
 
 
+def buffered(reader: ObjectReader) -> io.BufferedReader:
+    return io.BufferedReader(reader, 64 * 2**10)
+
+
 def open_object(client: Client, key: str, mode: str, upload: Callable[[], Upload]) -> IO[Any]:
     """Open an object: "rb" and "r" read it, "wb" and "w" write it anew; text is UTF-8."""
     buffer: Any
     if mode in {"r", "rt", "rb"}:
-        buffer = io.BufferedReader(ObjectReader(client, key), 64 * 2**10)
+        buffer = buffered(ObjectReader(client, key))
     elif mode in {"w", "wt", "wb"}:
         buffer = ObjectWriter(client, key, upload())
     else:

@@ -20,7 +20,7 @@ from django_minio_backend import buckets, health, names, options, policies, pool
 from django_minio_backend.answers import ObjectStat
 from django_minio_backend.client import Client
 from django_minio_backend.errors import ConfigurationError, ObjectExists, ObjectNotFound
-from django_minio_backend.files import S3File, open_object
+from django_minio_backend.files import ObjectReader, S3File, buffered, open_object
 from django_minio_backend.links import Links, answer_parameters
 from django_minio_backend.uploads import Upload, is_small
 
@@ -214,6 +214,23 @@ class MinioBackend(Storage):
             return open_object(self.s3, key, mode, lambda: self._upload(name))
 
         return S3File(opener, name, mode)
+
+    def open_range(self, name: str, start: int, stop: int | None = None) -> S3File:
+        """Open the bytes `[start, stop)` of an object, to its end without `stop`.
+
+        For views that answer HTTP range requests. A range of up to 1 MiB is one request; one that
+        begins past the end raises a StorageError with status 416.
+        """
+        if start < 0 or (stop is not None and stop <= start):
+            raise ValueError(f"no bytes are in the range [{start}, {stop})")
+        key = self._key(name)
+
+        def opener(mode: str) -> IO[Any]:
+            if mode != "rb":
+                raise ValueError(f"a range of '{name}' can only be read, with mode 'rb'")
+            return buffered(ObjectReader(self.s3, key, start, stop))
+
+        return S3File(opener, name, "rb")
 
     def stat(self, name: str) -> ObjectStat:
         """Return what the server says of an object. Raises ObjectNotFound when there is none."""

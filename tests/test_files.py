@@ -14,7 +14,7 @@ from django.db.models import FileField, Model
 from django.db.models.fields.files import FieldFile
 
 from django_minio_backend import MinioBackend
-from django_minio_backend.errors import ObjectChanged
+from django_minio_backend.errors import ObjectChanged, StorageError
 from tests.conftest import Buckets, Recorder
 from tests.hostile import hostile, s3_error
 from tests.scripts import run_script
@@ -66,6 +66,43 @@ def test_a_reader_seeks_as_files_do(storage: MinioBackend) -> None:
             file.seek(-1)
     with pytest.raises(ValueError, match="closed"):
         file.read()
+
+
+@pytest.mark.parametrize(
+    ("start", "stop"),
+    [(0, 1), (5, 25), (MIB - 1, MIB + 1), (10, None), (0, 99 * MIB), (100, 3 * MIB)],
+)
+def test_a_range_is_a_file_of_its_own(storage: MinioBackend, start: int, stop: int | None) -> None:
+    data = os.urandom(3 * MIB + 100)
+    storage.save("a.bin", ContentFile(data))
+    with storage.open_range("a.bin", start, stop) as file:
+        assert file.size == len(data[start:stop])
+        assert file.read() == data[start:stop]
+        file.seek(0)
+        assert b"".join(file.chunks()) == data[start:stop]
+
+
+def test_a_range_fetches_no_more_than_itself(buckets: Buckets, recorder: Recorder) -> None:
+    storage = MinioBackend(http_client=recorder)
+    storage.save("a.bin", ContentFile(b"x" * 3 * MIB))
+    recorder.requests.clear()
+    with storage.open_range("a.bin", 7, 9) as file:
+        assert file.read() == b"xx"
+    assert len(recorder.requests) == 1
+
+
+def test_an_impossible_range_is_refused(storage: MinioBackend) -> None:
+    storage.save("a.bin", ContentFile(b"12345"))
+    for start, stop in ((-1, None), (3, 3), (4, 2)):
+        with pytest.raises(ValueError, match="no bytes are in the range"):
+            storage.open_range("a.bin", start, stop)
+    with pytest.raises(StorageError) as caught:
+        storage.open_range("a.bin", 5)
+    assert caught.value.status == 416
+    with pytest.raises(FileNotFoundError):
+        storage.open_range("nowhere", 0)
+    with pytest.raises(ValueError, match="can only be read"):
+        storage.open_range("a.bin", 0).open("wb")
 
 
 def test_text_is_read_and_written_as_utf_8(storage: MinioBackend) -> None:

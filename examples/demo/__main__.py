@@ -68,6 +68,7 @@ def checked_site() -> Iterator[None]:
         checks.fetch_links(samples)
         with site.serving() as url:
             checks.fetch_page(url, samples)
+            checks.fetch_ranges(url, samples)
             password = site.create_admin()
             heading("Links")
             note("Site", url)

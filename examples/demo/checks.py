@@ -75,6 +75,14 @@ def fetch_page(url: str, samples: Samples) -> None:
     step("Site's page", lambda: _check_page(url, samples))
 
 
+def fetch_ranges(url: str, samples: Samples) -> None:
+    """Read a private file through the site's own view, in parts as a video player does."""
+    step(
+        "Range view",
+        lambda: _check_ranges(f"{url}private/{samples.private.attachment.pk}", samples),
+    )
+
+
 def print_links(samples: Samples) -> None:
     note("Public file", samples.public.url)
     note("Static file", _stylesheet_url())
@@ -159,6 +167,23 @@ def _check_page(url: str, samples: Samples) -> str:
             raise Failed(f"does not link {path}")
         _fetch(found, content)
     return f"200, its {len(expected)} links to the buckets work"
+
+
+def _check_ranges(url: str, samples: Samples) -> str:
+    content = samples.private.content
+    size = len(content)
+    expected = {
+        "bytes=0-9": (206, content[:10], f"bytes 0-9/{size}"),
+        "bytes=-5": (206, content[-5:], f"bytes {size - 5}-{size - 1}/{size}"),
+        "nonsense": (200, content, None),
+        f"bytes={size}-": (416, b"", f"bytes */{size}"),
+    }
+    for asked, answer in expected.items():
+        response = urllib3.request("GET", url, headers={"Range": asked}, retries=False, timeout=10)
+        found = response.status, response.data, response.headers.get("Content-Range")
+        if found != answer:
+            raise Failed(f"answered {found[0]} {found[2]} to 'Range: {asked}'")
+    return "206, just the bytes that were asked for"
 
 
 def _links_on(url: str) -> list[str]:
