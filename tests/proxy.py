@@ -1,4 +1,4 @@
-"""What stands between a client and a server: a TLS end, and a proxy with a path prefix."""
+"""What stands between a client and a server: a TLS end, a path prefix, a line that garbles."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ class _Server(socketserver.ThreadingTCPServer):
     upstream = ""
     prefix = ""
     tls: ssl.SSLContext | None = None
+    garbled: tuple[bytes, bytes] = (b"\0" * 99, b"")
 
     def get_request(self) -> tuple[socket.socket, object]:
         connection, address = super().get_request()
@@ -47,7 +48,10 @@ class _Forwarder(socketserver.BaseRequestHandler):
                     data = end.recv(2**16)
                     if not data:
                         return
-                    (upstream if end is self.request else self.request).sendall(data)
+                    if end is self.request:
+                        upstream.sendall(data.replace(*self.server.garbled))
+                    else:
+                        self.request.sendall(data)
 
 
 class _PrefixProxy(BaseHTTPRequestHandler):
@@ -92,6 +96,13 @@ def _serving(handler: type[socketserver.BaseRequestHandler], **attributes: objec
 def tls_end(upstream: str, tls: ssl.SSLContext) -> Iterator[str]:
     """Yield the endpoint of a TLS server that passes everything to `upstream`."""
     with suppress(ConnectionError), _serving(_Forwarder, upstream=upstream, tls=tls) as endpoint:
+        yield endpoint
+
+
+@contextmanager
+def garbling_line(upstream: str, right: bytes, wrong: bytes) -> Iterator[str]:
+    """Yield the endpoint of a line to `upstream` on which `right` arrives as `wrong`."""
+    with _serving(_Forwarder, upstream=upstream, garbled=(right, wrong)) as endpoint:
         yield endpoint
 
 

@@ -16,7 +16,9 @@ from django_minio_backend import MinioBackend, uploads
 from django_minio_backend.errors import IntegrityError, StorageFull
 from tests.conftest import Buckets, Recorder
 from tests.hostile import Answer, hostile
+from tests.proxy import garbling_line
 from tests.test_errors import storage_at
+from tools.minio_server import Server
 
 MIB = 2**20
 
@@ -251,6 +253,26 @@ def test_a_damaged_upload_is_refused_by_the_server(parted: MinioBackend) -> None
     with pytest.raises(IntegrityError, match="damaged on its way"):
         parted.s3.put("a.bin", io.BytesIO(b"damaged"), {"Content-Length": "7"}, sha256="0" * 64)
     assert not parted.exists("a.bin")
+
+
+@pytest.mark.parametrize("times", [1, MIB])
+@pytest.mark.parametrize("known", [True, False])
+def test_content_that_is_damaged_on_its_way_is_not_stored(
+    buckets: Buckets, server: Server, times: int, known: bool
+) -> None:
+    content = b"the right byte" * times
+    with garbling_line(server.endpoint, b"the right byte", b"the wrong byte") as endpoint:
+        garbled = MinioBackend(
+            storage_name="default", MINIO_ENDPOINT=endpoint, replace_existing=True
+        )
+        garbled.save("fine.bin", ContentFile(b"untouched"))
+        MinioBackend().save("a.bin", ContentFile(b"old"))
+        with pytest.raises(IntegrityError):
+            garbled.save("a.bin", ContentFile(content) if known else iter([content]))
+    storage = MinioBackend()
+    assert storage.open("fine.bin").read() == b"untouched"
+    assert storage.open("a.bin").read() == b"old"
+    assert unfinished_uploads(storage) == 0
 
 
 def test_blocks_have_the_size_that_was_asked_for() -> None:
