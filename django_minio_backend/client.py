@@ -42,6 +42,8 @@ MAX_PARTS = 10_000
 _CUSTOMER_KEY = "x-amz-server-side-encryption-customer-"
 
 _ONLY_NEW = {"If-None-Match": "*"}
+# Servers that have always refused content whose SHA-256 is not the one that was signed.
+_CHECK_CONTENT = frozenset({"minio", "versitygw", "amazons3"})
 _refuses_taken_names: dict[Endpoint, bool] = {}
 
 
@@ -98,21 +100,22 @@ class Client:
     def learn(self, key: str) -> None:
         """Find out, with an object that exists, whether the server refuses taken names.
 
-        What a server is called proves nothing: old ones and some new ones ignore the condition
-        and overwrite. The content does not match its checksum, so that nothing is stored either
-        way: a server that heeds the condition says so before it looks at the content.
+        What a server is called does not say how old it is, and old ones ignore the condition and
+        overwrite. So it is shown content that does not match its checksum: a server that heeds
+        the condition says so before it looks at the content, and one that checks content stores
+        nothing either way. Only servers that are known to check it are asked.
         """
-        _refuses_taken_names[self._options.endpoint] = self._refuses_to_replace(key)
-
-    def _refuses_to_replace(self, key: str) -> bool:
+        if self.transport.server not in _CHECK_CONTENT:
+            _refuses_taken_names[self._options.endpoint] = False
+            return
         headers = {**_ONLY_NEW, "Content-Length": "1"}
         try:
             self.transport.send("PUT", key, headers=headers, body=io.BytesIO(b"?"), sha256="0" * 64)
-        except errors.ObjectExists:
-            return True
-        except StorageError:
-            pass
-        return False
+        except (errors.ServerUnreachable, errors.ServerFault, errors.Throttled):
+            pass  # nothing learned
+        except StorageError as error:
+            refused = isinstance(error, errors.ObjectExists)
+            _refuses_taken_names[self._options.endpoint] = refused
 
     def stat(self, key: str) -> ObjectStat:
         try:
@@ -196,9 +199,10 @@ class Client:
             response = self.transport.send("GET", query=[*query, *at])
             root = self._xml(response, "ListBucketResult")
             try:
-                yield page_of(root)
+                page = page_of(root)
             except (KeyError, ValueError) as error:
                 raise self._unexpected(f"no listing's entries: {error!r}") from error
+            yield page
             if child_text(root, "IsTruncated") != "true":
                 return
             following = child_text(root, "NextContinuationToken")

@@ -104,13 +104,13 @@ class MinioBackend(Storage):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Leave out secrets; what was given as a keyword is then missing when it is loaded."""
-        if held := [name for name in _UNPICKLABLE if self._beyond_alias.get(name) is not None]:
+        given = self._constructed[1] if self._has_own_init() else self._beyond_alias
+        if held := [name for name in _UNPICKLABLE if given.get(name) is not None]:
             raise pickle.PicklingError(
                 f"{self!r} cannot be pickled: its keyword {held[0]} is a live object or a secret. "
                 "Put it into the OPTIONS of an alias."
             )
         args, kwargs = self._identity()
-        given = self._constructed[1] if self._has_own_init() else self._beyond_alias
         kept = {k: v for k, v in given.items() if k not in options.SECRET}
         missing = sorted(options.SECRET & set(given))
         return _rebuild, (type(self), args, {**kept, **kwargs}, missing)

@@ -20,6 +20,7 @@ from django_minio_backend.answers import local_name
 from django_minio_backend.errors import StorageError, Where
 from django_minio_backend.names import quote_key
 from django_minio_backend.options import Options
+from django_minio_backend.parsing import Endpoint
 from django_minio_backend.signing import EMPTY_SHA256, Credentials, Query, Signer, encode_query
 
 Response = urllib3.BaseHTTPResponse
@@ -28,6 +29,9 @@ Response = urllib3.BaseHTTPResponse
 _TOLERATED_SKEW = datetime.timedelta(minutes=15)
 # An error document is a few hundred bytes; whatever is longer is no error document.
 _MAX_ERROR_BYTES = 64 * 1024
+
+
+_servers: dict[Endpoint, str] = {}
 
 
 class Transport:
@@ -77,9 +81,15 @@ class Transport:
         target = f"{path}?{encoded}" if (encoded := encode_query(query)) else path
         with translated(where):
             response = self._exchange(method, target, signed, body, not stream, limits)
+            _servers[self._endpoint] = response.headers.get("Server", "")
             if response.status >= 300:
                 raise _failure(response, where, method)
         return response
+
+    @property
+    def server(self) -> str:
+        """What the server calls itself, lower case, no version; "" before it has answered."""
+        return _servers.get(self._endpoint, "").partition("/")[0].lower()
 
     def _exchange(
         self,

@@ -39,6 +39,7 @@ class Hostile(socketserver.ThreadingTCPServer):
         self.answers = list(answers)
         self.requests: list[str] = []
         self.bodies: list[bytes] = []
+        self.calls_itself = "MinIO"
         super().__init__(("127.0.0.1", 0), _Handler)
 
     @property
@@ -66,6 +67,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = told.cut is not None
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = answer
+
+    def version_string(self) -> str:
+        return self.server.calls_itself
 
     def log_message(self, format: str, *args: object) -> None:
         pass
