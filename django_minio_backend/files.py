@@ -179,6 +179,7 @@ class ObjectWriter(io.BufferedIOBase):
 
     def __init__(self, client: Client, key: str, upload: Upload) -> None:
         self._name = key
+        self._stored = upload.stored
         self._parts = Parts(client, key, upload.headers, upload.parallel)
         self._put = partial(client.put, key, headers=upload.headers)
         self._part_size = upload.part_size
@@ -253,6 +254,7 @@ class ObjectWriter(io.BufferedIOBase):
             self.discard()
             raise
         super().close()
+        self._stored(self._name)
 
     def _is_left_by_exception(self) -> bool:
         """Say whether some `__exit__` calls this with an exception on its way.

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from django.core.cache import cache
 from django.utils.http import content_disposition_header
 
 from django_minio_backend import parsing
@@ -13,6 +16,8 @@ from django_minio_backend.errors import ConfigurationError
 from django_minio_backend.names import quote_key
 from django_minio_backend.options import Options
 from django_minio_backend.signing import Credentials, Presigner, Signer
+
+logger = logging.getLogger(__name__)
 
 _METHODS = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 
@@ -38,6 +43,13 @@ class Links:
         """Return the link that works without a signature where the bucket is public."""
         return f"{self._public_base}/{quote_key(key)}"
 
+    def private(self, key: str) -> str:
+        """Return the signed link that `url(name)` gives."""
+        return self.signed(key)
+
+    def renew(self, key: str) -> None:
+        """Hear that an object has changed."""
+
     def signed(
         self,
         key: str,
@@ -59,14 +71,27 @@ class Links:
             raise ValueError(
                 f"method {method!r} cannot be signed: use {', '.join(sorted(_METHODS))}"
             )
-        path = f"/{self._bucket}/{quote_key(key)}"
-        presigner = self._presigner(self._expiry if expires is None else self._seconds(expires))
-        return f"{self._base}{path}?{presigner.query(method, path, parameters)}"
+        seconds = self._expiry if expires is None else self._seconds(expires)
+        since = self._window_start(int(time.time()), seconds)
+        return self._link(key, since, seconds, method, parameters)
 
-    def _presigner(self, expires: int) -> Presigner:
+    def _link(
+        self,
+        key: str,
+        since: int,
+        expires: int,
+        method: str = "GET",
+        parameters: Sequence[tuple[str, str]] = (),
+    ) -> str:
+        path = f"/{self._bucket}/{quote_key(key)}"
+        query = self._presigner(since, expires).query(method, path, parameters)
+        return f"{self._base}{path}?{query}"
+
+    def _window_start(self, now: int, expires: int) -> int:
         window = min(self._expiry // 10 if self._window is None else self._window, expires // 10)
-        now = int(time.time())
-        since = now - now % window if window else now
+        return now - now % window if window else now
+
+    def _presigner(self, since: int, expires: int) -> Presigner:
         credentials = self._credentials()
         known_since, known_expires, known_credentials, presigner = self._latest
         # The same object nearly always; comparing the secrets would cost more than signing.
@@ -85,6 +110,60 @@ class Links:
             return int(parsing.expiry(given).total_seconds())
         except ValueError as error:
             raise ConfigurationError(f"Storage '{self._alias}': expires {error}.") from None
+
+
+class CachedLinks(Links):
+    """Links by way of Django's cache: the same for all its processes, another after a change.
+
+    A link that a change through any of them made stale is not given out again, though it would
+    still work: a browser may have cached what was there before. A cache that fails is done without.
+    """
+
+    def __init__(self, options: Options, credentials: Callable[[], Credentials]) -> None:
+        super().__init__(options, credentials)
+        self._prefix = options.url_cache_prefix
+        self._timeout = options.url_cache_timeout or 0.8 * self._expiry
+
+    def private(self, key: str) -> str:
+        now = int(time.time())
+        if (link := self._cached(key, now)) is None:
+            since = self._window_start(now, self._expiry)
+            link = self._link(key, since, self._expiry)
+            self._keep(key, since, link)
+        return link
+
+    def renew(self, key: str) -> None:
+        now = int(time.time())
+        link = self._link(key, now, self._expiry)
+        if link in (self._cached(key, now), self.signed(key)):
+            now -= 1
+            link = self._link(key, now, self._expiry)
+        self._keep(key, now, link)
+
+    def _cached(self, key: str, now: int) -> str | None:
+        """Return the cached link while it has nine tenths of its life left."""
+        try:
+            since, link = cache.get(self._cache_key(key)) or (0, "")
+        except Exception as error:
+            logger.warning("The URL cache failed: %s", type(error).__name__)
+            return None
+        return link if now - since <= self._expiry // 10 else None
+
+    def _keep(self, key: str, since: int, link: str) -> None:
+        try:
+            cache.set(self._cache_key(key), (since, link), self._timeout)
+        except Exception as error:
+            logger.warning("The URL cache failed: %s", type(error).__name__)
+
+    def _cache_key(self, key: str) -> str:
+        name = f"{self._base}/{self._bucket}/{key}"
+        return self._prefix + hashlib.sha256(name.encode()).hexdigest()
+
+
+def links_for(options: Options, credentials: Callable[[], Credentials]) -> Links:
+    """Return the links of a storage; public ones are always the same and need no cache."""
+    cached = options.url_caching_enabled and not options.is_public
+    return (CachedLinks if cached else Links)(options, credentials)
 
 
 def answer_parameters(

@@ -21,7 +21,7 @@ from django_minio_backend.answers import ObjectStat
 from django_minio_backend.client import Client
 from django_minio_backend.errors import ConfigurationError, ObjectExists, ObjectNotFound
 from django_minio_backend.files import ObjectReader, S3File, buffered, open_object
-from django_minio_backend.links import Links, answer_parameters
+from django_minio_backend.links import answer_parameters, links_for
 from django_minio_backend.uploads import Upload, is_small
 
 # Live objects that a pickle cannot carry and that a copy without them would not do without.
@@ -77,7 +77,7 @@ class MinioBackend(Storage):
         self.options = options.for_storage(given, static=self._is_static)
         self._beyond_alias = options.beyond_alias(self.options.alias, given)
         self.s3 = Client(self.options)
-        self._links = Links(self.options, sdk.credentials_source(self.options))
+        self._links = links_for(self.options, sdk.credentials_source(self.options))
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         storage = super().__new__(cls)
@@ -190,6 +190,7 @@ class MinioBackend(Storage):
             parallel=parsed.multipart_parallel,
             only_new=not parsed.replace_existing,
             progress=parsed.progress,
+            stored=self._links.renew,
         )
 
     def _headers(self, name: str, claim: object) -> dict[str, str]:
@@ -271,7 +272,9 @@ class MinioBackend(Storage):
         return folders, files
 
     def delete(self, name: str) -> None:
-        self.s3.delete(self._key(name))
+        key = self._key(name)
+        self.s3.delete(key)
+        self._links.renew(key)
 
     def url(
         self,
@@ -292,8 +295,8 @@ class MinioBackend(Storage):
         """
         key = self._key(name or "")
         more = answer_parameters(parameters, version_id, filename, inline)
-        if self.options.is_public and not more and expires is None and method == "GET":
-            return self._links.public(key)
+        if not more and expires is None and method == "GET":
+            return self._links.public(key) if self.options.is_public else self._links.private(key)
         return self._links.signed(key, method=method, expires=expires, parameters=more)
 
     def _key(self, name: str) -> str:

@@ -33,6 +33,8 @@ class Upload:
     parallel: int = 1
     only_new: bool = False
     progress: Any = None
+    #: Told the key when the object is stored.
+    stored: Callable[[str], None] = lambda key: None
 
     def send(self, client: Client, key: str, content: File[Any]) -> None:
         """Store all of `content`, from its start when it can seek.
@@ -42,6 +44,10 @@ class Upload:
         raises ObjectExists, nothing stored, when there is an object already. What reading the
         content raises is raised as it is, with nothing stored.
         """
+        self._send(client, key, content)
+        self.stored(key)
+
+    def _send(self, client: Client, key: str, content: File[Any]) -> None:
         size = binary_size(content)
         self._announce(key, size)
         if size is not None and self._fits_one_request(size):

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import datetime
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import urllib3
+from django.core.cache import cache
 from django.core.files.base import ContentFile
 from minio.commonconfig import ENABLED
 from minio.versioningconfig import SUSPENDED, VersioningConfig
@@ -202,3 +203,84 @@ def test_links_need_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport.Transport, "send", pytest.fail)
     assert "X-Amz-Signature=" in MinioBackend().url("a.txt")
     assert "no-server-listens-here" not in MinioBackend().url("a.txt")
+
+
+@pytest.fixture
+def caching(buckets: Buckets) -> Iterator[MinioBackend]:
+    cache.clear()
+    yield MinioBackend(MINIO_URL_CACHING_ENABLED=True, replace_existing=True)
+    cache.clear()
+
+
+def test_a_cached_link_is_the_same_for_all_and_works(caching: MinioBackend, fetch: Fetch) -> None:
+    caching.save("a.txt", ContentFile(b"x"))
+    link = caching.url("a.txt")
+    assert MinioBackend(MINIO_URL_CACHING_ENABLED=True).url("a.txt") == link
+    assert fetch(link).data == b"x"
+
+
+def test_a_change_gives_a_new_link_at_once_to_all(caching: MinioBackend, fetch: Fetch) -> None:
+    other = MinioBackend(MINIO_URL_CACHING_ENABLED=True)
+    links = [caching.url("a.txt")]
+
+    def changed(change: Callable[[], object]) -> None:
+        change()
+        links.append(caching.url("a.txt"))
+        assert other.url("a.txt") == links[-1] != links[-2]
+
+    def write() -> None:
+        with caching.open("a.txt", "wb") as file:
+            file.write(b"three")
+
+    changed(lambda: caching.save("a.txt", ContentFile(b"one")))
+    changed(lambda: caching.save("a.txt", ContentFile(b"two")))
+    changed(write)
+    assert fetch(links[-1]).data == b"three"
+    changed(lambda: caching.delete("a.txt"))
+
+
+def test_a_cached_link_keeps_nine_tenths_of_its_life(
+    caching: MinioBackend, clock: Callable[[float], None]
+) -> None:
+    start = 1_800_000_000
+    for after in range(0, 8 * 86400, 7001):
+        clock(start + after)
+        link = caching.url("a.txt")
+        life_left = signed_at(link) + lifetime(link) - (start + after)
+        assert 0.9 * lifetime(link) <= life_left <= lifetime(link)
+
+
+def test_the_caches_options_are_heeded(buckets: Buckets, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[Any] = []
+    monkeypatch.setattr("django_minio_backend.links.cache.set", lambda *a: kept.append(a))
+    options: dict[str, Any] = {"MINIO_URL_CACHING_ENABLED": True, "MINIO_URL_EXPIRY_HOURS": HOUR}
+    MinioBackend(**options).url("a.txt")
+    MinioBackend(**options, MINIO_URL_CACHE_TIMEOUT=60, MINIO_URL_CACHE_PREFIX="p_").url("a.txt")
+    MinioBackend(buckets.public, **options).url("a.txt")
+    [(first_key, _, default), (second_key, _, timeout)] = kept
+    assert (default, timeout) == (0.8 * 3600, 60)
+    assert first_key.startswith("minio_url_")
+    assert second_key.startswith("p_")
+
+
+def test_a_broken_cache_breaks_no_link(
+    caching: MinioBackend, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*arguments: object) -> None:
+        raise ConnectionError("redis://:password@cache is down")
+
+    monkeypatch.setattr("django_minio_backend.links.cache.get", broken)
+    monkeypatch.setattr("django_minio_backend.links.cache.set", broken)
+    caching.save("a.txt", ContentFile(b"x"))
+    assert caching.url("a.txt") == MinioBackend().url("a.txt")
+    assert "The URL cache failed: ConnectionError" in caplog.text
+    assert "password" not in caplog.text
+
+
+def test_a_link_through_the_cache_asks_the_server_nothing(
+    buckets: Buckets, recorder: Recorder
+) -> None:
+    storage = MinioBackend(MINIO_URL_CACHING_ENABLED=True, http_client=recorder)
+    storage.url("a.txt")
+    storage.url("a.txt")
+    assert recorder.requests == []
