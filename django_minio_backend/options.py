@@ -176,6 +176,7 @@ def for_storage(keywords: Mapping[str, Any], *, static: bool = False) -> Options
             given[name] = getattr(settings, name)
     given.pop("storage_name", None)
     bucket_name = given.pop("bucket_name", None) or ""
+    _hint_at_another_alias(alias, given)
     return Options.parse(alias, given, bucket_name=bucket_name, static=static)
 
 
@@ -194,6 +195,17 @@ def aliases() -> Iterator[tuple[str, str]]:
     """Yield each alias in STORAGES with the dotted path of its backend, in their order."""
     for alias, configured in _backends().items():
         yield alias, configured.get("BACKEND", "")
+
+
+def _hint_at_another_alias(alias: str, given: Mapping[str, Any]) -> None:
+    if "MINIO_ENDPOINT" in given:
+        return
+    for other, configured in _backends().items():
+        if "MINIO_ENDPOINT" in (configured.get("OPTIONS") or {}):
+            raise ConfigurationError(
+                f"Storage '{alias}': MINIO_ENDPOINT is not in STORAGES['{alias}']['OPTIONS']: "
+                f"add it, or name another alias with storage_name='{other}'."
+            )
 
 
 def _backends() -> dict[str, dict[str, Any]]:

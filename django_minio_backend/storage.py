@@ -359,8 +359,11 @@ class MinioBackend(Storage):
         """Create the bucket when it is missing."""
         buckets.ensure(self.s3, self.options)
 
-    def check_bucket_existences(self) -> None:
-        """Create what is missing of the alias's declared buckets."""
+    def check_bucket_existences(self, max_workers: int | None = None) -> None:
+        """Create what is missing of the alias's declared buckets.
+
+        `max_workers` is version 4's; a few buckets need no threads.
+        """
         for bucket in (*self.options.public_buckets, *self.options.private_buckets):
             buckets.ensure(self.s3.for_bucket(bucket), self.options)
 

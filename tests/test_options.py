@@ -290,6 +290,13 @@ def test_an_alias_that_is_not_declared_is_an_error() -> None:
         MinioBackend(storage_name="nowhere")
 
 
+def test_an_alias_without_a_server_hints_at_one_that_has(settings: Any) -> None:
+    declare(settings, default={}, media=GOOD)
+    with pytest.raises(ConfigurationError, match=r"Storage 'default': .* storage_name='media'"):
+        MinioBackend("some-bucket")
+    assert MinioBackend("some-bucket", storage_name="media").options.alias == "media"
+
+
 def test_an_undeclared_bucket_is_private(settings: Any) -> None:
     declare(settings, default=GOOD)
     assert not MinioBackend("undeclared").is_bucket_public
