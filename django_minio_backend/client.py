@@ -27,11 +27,12 @@ from django_minio_backend.answers import (
     page_of,
     stat_of,
 )
-from django_minio_backend.errors import StorageError, Where
+from django_minio_backend.bodies import RangedBody
+from django_minio_backend.errors import StorageError
 from django_minio_backend.options import Options
 from django_minio_backend.parsing import Endpoint
 from django_minio_backend.sdk import credentials_source
-from django_minio_backend.transport import Response, Transport, translated
+from django_minio_backend.transport import Response, Transport
 
 #: S3's limit for one PUT. https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 MAX_SINGLE_PUT = 5 * 2**30
@@ -159,7 +160,7 @@ class Client:
         """Return the error for an object that is no longer the one that was being read."""
         return errors.build(errors.ObjectChanged, self.transport.where.of(key), status=status)
 
-    def _open_range(self, key: str, start: int, stop: int, etag: str) -> _OpenRange | None:
+    def _open_range(self, key: str, start: int, stop: int, etag: str) -> RangedBody | None:
         headers = {"Range": f"bytes={start}-{stop - 1}", **self._customer_key}
         if etag:
             headers["If-Match"] = f'"{etag}"'
@@ -172,7 +173,7 @@ class Client:
             if etag and error.status in {404, 412, 416}:
                 raise self.changed(key, error.status) from error
             raise
-        opened = _OpenRange(response, self.transport.where.of(key), start, stop)
+        opened = RangedBody(response, self.transport.where.of(key), start, stop)
         # Not every server, or proxy before it, heeds If-Match.
         if etag and opened.etag != etag:
             opened.close()
@@ -335,53 +336,6 @@ class Client:
     def _unexpected(self, detail: str, key: str = "") -> StorageError:
         return errors.build(
             errors.UnexpectedAnswer, self.transport.where.of(key), detail=detail, status=200
-        )
-
-
-class _OpenRange:
-    """The answer to a ranged GET while its body arrives."""
-
-    def __init__(self, response: Response, where: Where, start: int, stop: int) -> None:
-        self.etag = etag_of(response.headers.get("ETag", ""))
-        self._response = response
-        self._where = where
-        self.total = self._total(start)
-        self._missing = min(stop, self.total) - start
-
-    def read_into(self, pieces: list[bytes]) -> None:
-        """Append what is missing; whatever arrived before a broken connection is kept."""
-        try:
-            while self._missing > 0:
-                with translated(self._where):
-                    data = self._response.read(self._missing)
-                if not data:
-                    raise errors.build(
-                        errors.ServerUnreachable, self._where, detail="the answer was cut short"
-                    )
-                pieces.append(data)
-                self._missing -= len(data)
-        finally:
-            # A body that was not read to its end leaves a connection that cannot be used again.
-            if self._missing == 0 and not self._response.length_remaining:
-                self._response.release_conn()
-            else:
-                self._response.close()
-
-    def close(self) -> None:
-        """Give the answer up, and with it the connection, since the body was not read."""
-        self._response.close()
-
-    def _total(self, start: int) -> int:
-        headers = self._response.headers
-        unit, _, given = headers.get("Content-Range", "").partition("/")
-        if self._response.status == 206 and unit.startswith(f"bytes {start}-") and given.isdigit():
-            return int(given)
-        # A server or proxy that ignores ranges answers with the whole object.
-        if self._response.status == 200 and start == 0 and "Content-Length" in headers:
-            return int(headers["Content-Length"])
-        self._response.close()
-        raise errors.build(
-            errors.UnexpectedAnswer, self._where, detail="not the range that was asked for"
         )
 
 

@@ -15,9 +15,10 @@ from typing import Any, Self
 import urllib3
 from django.conf import settings
 
-from django_minio_backend import parsing
+from django_minio_backend import headers, parsing
 from django_minio_backend.errors import ConfigurationError, PrivatePublicMixedError
-from django_minio_backend.parsing import Endpoint, ObjectHeaders
+from django_minio_backend.headers import ObjectHeaders
+from django_minio_backend.parsing import Endpoint
 
 DEFAULT_MEDIA_FILES_BUCKET = "auto-generated-bucket-media-files"
 DEFAULT_STATIC_FILES_BUCKET = "auto-generated-bucket-static-files"
@@ -95,7 +96,7 @@ class Options:
     multipart_threshold: int = _option("MINIO_MULTIPART_THRESHOLD", parsing.count, 10 * 2**20)
     multipart_part_size: int = _option("MINIO_MULTIPART_PART_SIZE", parsing.part_size, 10 * 2**20)
     multipart_parallel: int = _option("MINIO_MULTIPART_PARALLEL", parsing.threads, 3)
-    object_headers: ObjectHeaders = _option("MINIO_OBJECT_HEADERS", parsing.object_headers)
+    object_headers: ObjectHeaders = _option("MINIO_OBJECT_HEADERS", headers.object_headers)
     settings_http_client: urllib3.PoolManager | None = _option(
         "MINIO_HTTP_CLIENT", parsing.http_client
     )
@@ -105,11 +106,11 @@ class Options:
     retries: int = _option("MINIO_RETRIES", parsing.count, 3)
     keyword_http_client: urllib3.PoolManager | None = _option("http_client", parsing.http_client)
     replace_existing: bool = _option("replace_existing", parsing.flag, False)
-    metadata: Mapping[str, str] = _option("metadata", parsing.metadata)
-    sse: Mapping[str, str] = _option("sse", parsing.sse)
+    metadata: Mapping[str, str] = _option("metadata", headers.metadata)
+    sse: Mapping[str, str] = _option("sse", headers.sse)
     progress: Any = _option("progress", parsing.progress)
-    tags: str = _option("tags", parsing.tags, "")
-    retention: Mapping[str, str] = _option("retention", parsing.retention)
+    tags: str = _option("tags", headers.tags, "")
+    retention: Mapping[str, str] = _option("retention", headers.retention)
     legal_hold: bool = _option("legal_hold", parsing.flag, False)
 
     @property
@@ -122,7 +123,7 @@ class Options:
             return self.object_headers
         found = self.object_headers(name)
         parsed: Mapping[str, str] = _parsed(
-            self.alias, "MINIO_OBJECT_HEADERS", parsing.headers, found
+            self.alias, "MINIO_OBJECT_HEADERS", headers.headers, found
         )
         return parsed
 

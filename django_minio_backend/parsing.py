@@ -10,10 +10,8 @@ import datetime
 import json
 import math
 import os
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -29,8 +27,6 @@ MAX_EXPIRY = datetime.timedelta(days=7)
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 MIN_PART_SIZE = 5 * 2**20
 MAX_PART_SIZE = 5 * 2**30
-
-ObjectHeaders = Mapping[str, str] | Callable[[str], Mapping[str, str]]
 
 
 @dataclass(frozen=True)
@@ -87,7 +83,7 @@ def endpoint(value: object, secure: bool | None, *, allow_path: bool) -> Endpoin
 
 def text(value: object) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"must be a string, not {_kind(value)}")
+        raise ValueError(f"must be a string, not {kind_of(value)}")
     if not value:
         raise ValueError("must not be empty")
     return value
@@ -110,7 +106,7 @@ def region(value: object) -> str:
 
 def flag(value: object) -> bool:
     if not isinstance(value, bool):
-        raise ValueError(f"must be True or False, not {_kind(value)}")
+        raise ValueError(f"must be True or False, not {kind_of(value)}")
     return value
 
 
@@ -165,7 +161,7 @@ def part_size(value: object) -> int:
 
 def expiry(value: object) -> datetime.timedelta:
     if not isinstance(value, datetime.timedelta):
-        raise ValueError(f"must be a timedelta, such as timedelta(hours=1), not {_kind(value)}")
+        raise ValueError(f"must be a timedelta, such as timedelta(hours=1), not {kind_of(value)}")
     if not datetime.timedelta(seconds=1) <= value <= MAX_EXPIRY:
         raise ValueError("must be between 1 second and 7 days, the longest that S3 signs a link")
     return value
@@ -180,7 +176,7 @@ def bucket(value: object) -> str:
 
 def buckets(value: object) -> tuple[str, ...]:
     if isinstance(value, str) or not isinstance(value, list | tuple | set | frozenset):
-        raise ValueError(f"must be a list of bucket names, not {_kind(value)}")
+        raise ValueError(f"must be a list of bucket names, not {kind_of(value)}")
     return tuple(dict.fromkeys(bucket(name) for name in value))
 
 
@@ -198,7 +194,7 @@ def file_path(value: object) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str | os.PathLike):
-        raise ValueError(f"must be the path of a PEM file, not {_kind(value)}")
+        raise ValueError(f"must be the path of a PEM file, not {kind_of(value)}")
     path = os.fspath(value)
     if not os.path.isfile(path):
         raise ValueError(f"names a file that is not there: {path}")
@@ -207,7 +203,7 @@ def file_path(value: object) -> str | None:
 
 def http_client(value: object) -> urllib3.PoolManager | None:
     if value is not None and not isinstance(value, urllib3.PoolManager):
-        raise ValueError(f"must be a urllib3.PoolManager, not {_kind(value)}")
+        raise ValueError(f"must be a urllib3.PoolManager, not {kind_of(value)}")
     return value
 
 
@@ -218,108 +214,6 @@ def credentials(value: object) -> Any:
     if isinstance(value, str) and "." in value:
         return value
     raise ValueError("must be a minio.credentials.Provider, or a callable or dotted path for one")
-
-
-def headers(value: object) -> Mapping[str, str]:
-    """Parse a mapping of header names to values; both must be ASCII, as they are on the wire."""
-    if not isinstance(value, Mapping):
-        raise ValueError(f"must be a mapping of header names to values, not {_kind(value)}")
-    result: dict[str, str] = {}
-    for name, content in value.items():
-        if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
-            raise ValueError(f"has the header name {name!r}: use ASCII letters, digits, '-', '_'")
-        if name.lower() in _OURS or name.lower().startswith("if-"):
-            raise ValueError(f"sets '{name}', which is for the storage to set")
-        if not isinstance(content, str):
-            raise ValueError(f"has a value for '{name}' that is no string but {_kind(content)}")
-        if not names.is_printable_ascii(content):
-            raise ValueError(f"has a value for '{name}' that is not printable ASCII text")
-        if name.lower() in map(str.lower, result):
-            raise ValueError(f"has '{name}' twice")
-        result[name] = content
-    return MappingProxyType(result)
-
-
-# RFC 9110's token, of which a few characters are enough.
-_HEADER_NAME = re.compile(r"[A-Za-z0-9_.-]+")
-# What frames, signs or guards a request.
-_OURS = frozenset(
-    {
-        "authorization",
-        "connection",
-        "content-length",
-        "content-md5",
-        "host",
-        "transfer-encoding",
-        "x-amz-content-sha256",
-        "x-amz-date",
-        "x-amz-security-token",
-        "x-amz-tagging",
-    }
-)
-
-
-def object_headers(value: object) -> ObjectHeaders:
-    return value if callable(value) else headers(value or {})
-
-
-# https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
-_SYSTEM_HEADERS = frozenset(
-    {
-        "cache-control",
-        "content-disposition",
-        "content-encoding",
-        "content-language",
-        "content-type",
-        "expires",
-    }
-)
-
-
-def metadata(value: object) -> Mapping[str, str]:
-    """Parse user metadata into headers; names that are headers of S3's own stay as they are."""
-    if value is None:
-        return MappingProxyType({})
-    if not isinstance(value, Mapping):
-        raise ValueError(f"must be a mapping, not {_kind(value)}")
-    result = {}
-    for name, content in value.items():
-        listed = content if isinstance(content, list | tuple) else [content]
-        own = str(name).lower() in _SYSTEM_HEADERS or str(name).lower().startswith("x-amz-")
-        result[str(name) if own else f"x-amz-meta-{name}"] = ",".join(map(str, listed))
-    return headers(result)
-
-
-def tags(value: object) -> str:
-    """Parse object tags into the value of `x-amz-tagging`."""
-    if value is None:
-        return ""
-    if not isinstance(value, Mapping) or len(value) > 10:
-        raise ValueError("must be a mapping of up to 10 tags, names to values")
-    return "&".join(f"{quote(str(k), safe='')}={quote(str(v), safe='')}" for k, v in value.items())
-
-
-def retention(value: object) -> Mapping[str, str]:
-    """Parse a `minio.retention.Retention` (`mode`, `retain_until_date`) into headers."""
-    if value is None:
-        return MappingProxyType({})
-    mode, until = getattr(value, "mode", None), getattr(value, "retain_until_date", None)
-    if mode not in {"GOVERNANCE", "COMPLIANCE"} or not isinstance(until, datetime.datetime):
-        raise ValueError("must be a minio.retention.Retention")
-    aware = until if until.tzinfo else until.replace(tzinfo=datetime.UTC)
-    stamp = aware.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return MappingProxyType(
-        {"x-amz-object-lock-mode": str(mode), "x-amz-object-lock-retain-until-date": stamp}
-    )
-
-
-def sse(value: object) -> Mapping[str, str]:
-    """Parse a `minio.sse.Sse` into the headers it stands for."""
-    if value is None:
-        return MappingProxyType({})
-    if not callable(getattr(value, "headers", None)):
-        raise ValueError("must be a minio.sse.Sse, such as SseS3()")
-    return MappingProxyType({str(k): str(v) for k, v in value.headers().items()})  # type: ignore[attr-defined]
 
 
 def progress(value: object) -> Any:
@@ -347,5 +241,5 @@ def policy_hooks(value: object) -> tuple[tuple[str, str], ...] | str:
     return tuple(pairs)
 
 
-def _kind(value: object) -> str:
+def kind_of(value: object) -> str:
     return type(value).__name__
