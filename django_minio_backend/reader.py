@@ -29,7 +29,7 @@ class ObjectReader(io.RawIOBase):
         self._client = client
         self._key = key
         self._offset = start
-        self._ahead = ReadAhead(self._read)
+        self._ahead = ReadAhead()
         first = start + FIRST_RANGE
         block = client.read(key, start, first if stop is None else min(first, stop))
         self.total = block.total
@@ -103,7 +103,7 @@ class ObjectReader(io.RawIOBase):
             following = start + len(data)
             if following < self.size:
                 further = min(self._range * 2, _LARGEST_RANGE)
-                self._ahead.begin(following, min(following + further, self.size))
+                self._ahead.begin(self._read, following, min(following + further, self.size))
         self._window, self._window_start = memoryview(data), start
 
     def _read(self, start: int, stop: int) -> bytes:
@@ -121,18 +121,18 @@ class ObjectReader(io.RawIOBase):
 class ReadAhead:
     """Reads the range that is likely wanted next, in a thread of its own, one at a time."""
 
-    def __init__(self, read: Callable[[int, int], bytes]) -> None:
-        self._read = read
+    def __init__(self) -> None:
         self._threads: ThreadPoolExecutor | None = None
         self._process = 0
         self._start = 0
         self._coming: Future[bytes] | None = None
 
-    def begin(self, start: int, stop: int) -> None:
+    def begin(self, read: Callable[[int, int], bytes], start: int, stop: int) -> None:
+        """Start reading `[start, stop)`. The reader is not held on to, lest both live for ever."""
         if self._threads is None or self._process != os.getpid():
             self._threads = ThreadPoolExecutor(1, thread_name_prefix="read-ahead")
             self._process = os.getpid()
-        self._start, self._coming = start, self._threads.submit(self._read, start, stop)
+        self._start, self._coming = start, self._threads.submit(read, start, stop)
 
     def take(self, start: int) -> bytes:
         """Return the bytes from `start`, waiting for them; b"" when others are on their way.

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import gc
 import io
 import os
+import weakref
 import zipfile
 from typing import Any, cast
 
@@ -22,6 +24,21 @@ def test_opening_reads_no_more_than_the_first_range(buckets: Buckets, recorder: 
         assert file.read(4096) == b"x" * 4096
         assert file.size == 3 * MIB
     assert len(recorder.requests) == 1
+
+
+def test_a_file_left_open_goes_with_its_last_reference(storage: MinioBackend) -> None:
+    storage.save("a.bin", ContentFile(b"x" * 4 * MIB))
+    file = storage.open("a.bin")
+    file.read(2 * MIB)
+    raw = weakref.ref(cast(Any, file.file).raw)
+    gc.collect()
+    gc.disable()
+    try:
+        cast(Any, raw())._ahead._threads.shutdown(wait=True)  # it reads ahead no more
+        del file
+        assert raw() is None
+    finally:
+        gc.enable()
 
 
 def test_random_access_fetches_what_it_touches(buckets: Buckets, recorder: Recorder) -> None:
