@@ -11,9 +11,9 @@ import hashlib
 import io
 import json
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import IO, Any
+from typing import Any
 from xml.sax.saxutils import escape
 
 from django_minio_backend import errors
@@ -31,17 +31,14 @@ from django_minio_backend.bodies import RangedBody
 from django_minio_backend.errors import StorageError
 from django_minio_backend.options import Options
 from django_minio_backend.parsing import Endpoint
-from django_minio_backend.sdk import credentials_source
-from django_minio_backend.transport import Response, Transport
+from django_minio_backend.signing import Credentials
+from django_minio_backend.transport import Body, Content, Response, Transport
 
 #: S3's limit for one PUT. https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 MAX_SINGLE_PUT = 5 * 2**30
-
-
 MAX_PARTS = 10_000
 
 _CUSTOMER_KEY = "x-amz-server-side-encryption-customer-"
-
 _ONLY_NEW = {"If-None-Match": "*"}
 # Servers that have always refused content whose SHA-256 is not the one that was signed.
 _CHECK_CONTENT = frozenset({"minio", "versitygw", "amazons3"})
@@ -54,9 +51,10 @@ class Client:
     All raise the `StorageError` of what went wrong.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, credentials: Callable[[], Credentials]) -> None:
         self._options = options
-        self.transport = Transport(options, credentials_source(options))
+        self._credentials = credentials
+        self.transport = Transport(options, credentials)
         # An encryption key that the client holds goes with every request that touches content.
         self._customer_key = {
             name: value
@@ -65,14 +63,14 @@ class Client:
         }
 
     def for_bucket(self, bucket: str) -> Client:
-        return Client(dataclasses.replace(self._options, bucket=bucket))
+        return Client(dataclasses.replace(self._options, bucket=bucket), self._credentials)
 
     # Objects
 
     def put(
         self,
         key: str,
-        body: bytes | bytearray | IO[bytes],
+        body: Body,
         headers: Mapping[str, str],
         *,
         sha256: str = "",
@@ -83,15 +81,15 @@ class Client:
         A `body` that is a stream must be able to seek and needs its hex digest.
         """
         sent = {**headers, **(_ONLY_NEW if only_new else {})}
-        if isinstance(body, bytes | bytearray) and is_locked(headers):
-            sent["Content-MD5"] = _content_md5(body)
+        if isinstance(body, Content) and is_locked(headers):
+            sent["Content-MD5"] = content_md5(_md5(body))
         try:
             response = self.transport.send("PUT", key, headers=sent, body=body, sha256=sha256)
         except errors.ObjectExists as error:
             if not (error.repeated and self._holds(key, body)):
                 raise
         else:
-            self._etag_of(response, key)
+            self._stored_etag(response, key)
 
     @property
     def refuses_taken_names(self) -> bool | None:
@@ -222,7 +220,7 @@ class Client:
             return upload
         raise self._unexpected("an upload has no id", key)
 
-    def put_part(self, key: str, upload: str, number: int, body: bytes | bytearray) -> str:
+    def put_part(self, key: str, upload: str, number: int, body: Content) -> str:
         """Send part `number` (from 1) and return its ETag."""
         response = self.transport.send(
             "PUT",
@@ -231,7 +229,7 @@ class Client:
             headers=self._customer_key,
             body=body,
         )
-        return self._etag_of(response, key)
+        return self._stored_etag(response, key)
 
     def finish_parts(
         self, key: str, upload: str, etags: Sequence[str], *, only_new: bool = False
@@ -310,16 +308,16 @@ class Client:
             self.transport.send("DELETE", query=[("policy", "")])
         else:
             body = json.dumps(policy).encode()
-            headers = {"Content-MD5": _content_md5(body)}
+            headers = {"Content-MD5": content_md5(_md5(body))}
             self.transport.send("PUT", query=[("policy", "")], headers=headers, body=body)
 
-    def _holds(self, key: str, body: bytes | bytearray | IO[bytes]) -> bool:
+    def _holds(self, key: str, body: Body) -> bool:
         """Say whether the object is what was just sent: a repeated PUT may find its own work."""
-        if not isinstance(body, bytes | bytearray):
+        if not isinstance(body, Content):
             return False
-        return self.stat(key).etag == hashlib.md5(body, usedforsecurity=False).hexdigest()
+        return self.stat(key).etag == _md5(body).hex()
 
-    def _etag_of(self, response: Response, key: str) -> str:
+    def _stored_etag(self, response: Response, key: str) -> str:
         if etag := etag_of(response.headers.get("ETag", "")):
             return etag
         raise self._unexpected("something was stored without an ETag", key)
@@ -350,5 +348,10 @@ def is_locked(headers: Mapping[str, str]) -> bool:
     return any(name.lower().startswith("x-amz-object-lock") for name in headers)
 
 
-def _content_md5(body: bytes | bytearray) -> str:
-    return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
+def content_md5(digest: bytes) -> str:
+    """Return the value of Content-MD5. https://www.rfc-editor.org/rfc/rfc1864"""
+    return base64.b64encode(digest).decode()
+
+
+def _md5(body: Content) -> bytes:
+    return hashlib.md5(body, usedforsecurity=False).digest()

@@ -37,8 +37,9 @@ class ConfiguredStorage(Storage):
         }
         self.options = options.for_storage(given, static=self._is_static)
         self._beyond_alias = options.beyond_alias(self.options.alias, given)
-        self.s3 = Client(self.options)
-        self._links = links_for(self.options, sdk.credentials_source(self.options))
+        self._credentials = sdk.credentials_source(self.options)
+        self.s3 = Client(self.options, self._credentials)
+        self._links = links_for(self.options, self._credentials)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         storage = super().__new__(cls)

@@ -6,7 +6,8 @@ import datetime
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from django.core.cache import cache
 from django.utils.http import content_disposition_header
@@ -142,22 +143,27 @@ class CachedLinks(Links):
 
     def _cached(self, key: str, now: int) -> str | None:
         """Return the cached link while it has nine tenths of its life left."""
-        try:
+        since, link = 0, ""
+        with _failure_logged():
             since, link = cache.get(self._cache_key(key)) or (0, "")
-        except Exception as error:
-            logger.warning("The URL cache failed: %s", type(error).__name__)
-            return None
         return link if now - since <= self._expiry // 10 else None
 
     def _keep(self, key: str, since: int, link: str) -> None:
-        try:
+        with _failure_logged():
             cache.set(self._cache_key(key), (since, link), self._timeout)
-        except Exception as error:
-            logger.warning("The URL cache failed: %s", type(error).__name__)
 
     def _cache_key(self, key: str) -> str:
         name = f"{self._base}/{self._bucket}/{key}"
         return self._prefix + hashlib.sha256(name.encode()).hexdigest()
+
+
+@contextmanager
+def _failure_logged() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        # Whatever a cache raises; its text may hold the cache's address and password.
+        logger.warning("The URL cache failed: %s", type(error).__name__)
 
 
 def links_for(options: Options, credentials: Callable[[], Credentials]) -> Links:

@@ -30,15 +30,11 @@ _EXECUTABLE_TYPES = frozenset(
         "text/xml",
         "text/xsl",
         "application/xml",
-        "text/javascript",
         "text/ecmascript",
         "text/jscript",
         "text/livescript",
-        "text/x-javascript",
         "text/x-ecmascript",
-        "application/javascript",
         "application/ecmascript",
-        "application/x-javascript",
         "application/x-ecmascript",
         "multipart/related",
         "multipart/x-mixed-replace",
@@ -140,7 +136,7 @@ def guess_content_type(name: str) -> str | None:
 def is_executable(content_type: str) -> bool:
     """Say whether a browser that opens this type may run script from it."""
     essence = content_type.partition(";")[0].strip().lower()
-    # text/javascript1.5 and its like are JavaScript too: https://mimesniff.spec.whatwg.org/
+    # JavaScript has many names, text/javascript1.5 among them: https://mimesniff.spec.whatwg.org/
     return essence in _EXECUTABLE_TYPES or essence.endswith("+xml") or "javascript" in essence
 
 

@@ -164,7 +164,7 @@ def for_storage(keywords: Mapping[str, Any], *, static: bool = False) -> Options
     name an endpoint.
     """
     given = dict(keywords)
-    storage_name = given.pop("storage_name", None)
+    storage_name = given.get("storage_name")
     alias = storage_name or ("staticfiles" if static else "default")
     if storage_name is None and (recognised := _alias_of(keywords, alias)):
         alias = recognised

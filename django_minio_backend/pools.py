@@ -17,6 +17,7 @@ import urllib3
 from django_minio_backend.options import Options
 from django_minio_backend.parsing import Endpoint
 
+# As many endpoints as a project's own client keeps after a fork: urllib3's default.
 _POOLS = 10
 # Idle connections that are kept; more are opened when threads need them, and then closed.
 _KEPT = 32
@@ -63,14 +64,9 @@ def manager(connection: Connection, own_client: urllib3.PoolManager | None) -> u
             return _managers.setdefault(connection, _new_manager(connection))
 
 
-def http_pool(
-    connection: Connection, own_client: urllib3.PoolManager | None
-) -> urllib3.HTTPConnectionPool:
-    """Return the pool of connections to the endpoint itself."""
-    endpoint = connection.endpoint
-    return manager(connection, own_client).connection_from_host(
-        endpoint.host, endpoint.port, endpoint.scheme
-    )
+def http_pool(manager: urllib3.PoolManager, endpoint: Endpoint) -> urllib3.HTTPConnectionPool:
+    """Return a manager's pool of connections to the endpoint itself."""
+    return manager.connection_from_host(endpoint.host, endpoint.port, endpoint.scheme)
 
 
 def _new_manager(connection: Connection) -> urllib3.PoolManager:

@@ -6,8 +6,8 @@ who want a `minio.Minio` of their own. It is imported when first asked for.
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import urllib3
@@ -25,35 +25,48 @@ else:
     Minio = Any
 
 
-def credentials_source(options: Options) -> Callable[[], Credentials]:
-    """Return what gives the credentials for each request; providers refresh theirs themselves."""
-    if options.credentials is None:
-        fixed = Credentials(options.access_key, options.secret_key, options.session_token)
-        return lambda: fixed
-    return _ProviderSource(options).credentials
+def credentials_source(options: Options) -> CredentialsSource:
+    """Return what gives the credentials for each request; providers refresh theirs themselves.
+
+    One for all parts of a storage, so that they share a provider and what it has cached.
+    """
+    return (FixedCredentials if options.credentials is None else ProvidedCredentials)(options)
 
 
-def minio_client(options: Options, endpoint: Endpoint, http_client: urllib3.PoolManager) -> Minio:
-    """Return a `minio.Minio` for `endpoint` that shares our connections."""
+def minio_client(
+    options: Options,
+    endpoint: Endpoint,
+    http_client: urllib3.PoolManager,
+    credentials: CredentialsSource,
+) -> Minio:
+    """Return a `minio.Minio` for `endpoint` that shares our connections and credentials."""
     from minio import Minio
 
     arguments: dict[str, Any] = {
         "endpoint": endpoint.netloc,
-        "access_key": options.access_key or None,
-        "secret_key": options.secret_key or None,
-        "session_token": options.session_token,
         "secure": endpoint.secure,
         "region": options.region,
         "http_client": http_client,
+        **credentials.sdk_arguments(),
     }
-    if options.credentials is not None:
-        arguments.update(access_key=None, secret_key=None, session_token=None)
-        arguments["credentials"] = _ProviderSource(options).provider()
     known = inspect.signature(Minio).parameters
     return Minio(**{name: value for name, value in arguments.items() if name in known})
 
 
-class _ProviderSource:
+class FixedCredentials:
+    """The keys from the options."""
+
+    def __init__(self, options: Options) -> None:
+        self._fixed = Credentials(options.access_key, options.secret_key, options.session_token)
+
+    def __call__(self) -> Credentials:
+        return self._fixed
+
+    def sdk_arguments(self) -> dict[str, Any]:
+        return dataclasses.asdict(self._fixed)
+
+
+class ProvidedCredentials:
     """Credentials from MINIO_CREDENTIALS: a provider, or what a callable or dotted path gives."""
 
     def __init__(self, options: Options) -> None:
@@ -67,7 +80,10 @@ class _ProviderSource:
             self._provider = self._resolve()
         return self._provider
 
-    def credentials(self) -> Credentials:
+    def sdk_arguments(self) -> dict[str, Any]:
+        return {"credentials": self.provider()}
+
+    def __call__(self) -> Credentials:
         provider = self.provider()
         try:
             found = provider.retrieve()
@@ -96,3 +112,6 @@ class _ProviderSource:
 
     def _fault(self, fault: str) -> ConfigurationError:
         return ConfigurationError(f"Storage '{self._alias}': MINIO_CREDENTIALS {fault}.")
+
+
+CredentialsSource = FixedCredentials | ProvidedCredentials

@@ -46,13 +46,13 @@ class Signer:
         when: datetime.datetime,
         method: str,
         path: str,
-        query: Query,
+        query: str,
         headers: Mapping[str, str],
         payload_sha256: str,
     ) -> dict[str, str]:
         """Return `headers` with those that authorise the request at `when` (aware UTC).
 
-        `path` is percent-encoded already; `query` is not. `headers` must hold Host.
+        `path` is percent-encoded already and `query` by `encode_query`. `headers` must hold Host.
         """
         amz_date = when.strftime("%Y%m%dT%H%M%SZ")
         result = {**headers, "x-amz-date": amz_date, "x-amz-content-sha256": payload_sha256}
@@ -61,7 +61,7 @@ class Signer:
         canonical = sorted((name.lower(), " ".join(text.split())) for name, text in result.items())
         signed = ";".join(name for name, _ in canonical)
         lines = "".join(f"{name}:{value}\n" for name, value in canonical)
-        request = f"{method}\n{path}\n{encode_query(query)}\n{lines}\n{signed}\n{payload_sha256}"
+        request = f"{method}\n{path}\n{query}\n{lines}\n{signed}\n{payload_sha256}"
         signature = self._sign(credentials, amz_date, request)
         result["Authorization"] = (
             f"{ALGORITHM} Credential={credentials.access_key}/{self._scope(amz_date)}, "

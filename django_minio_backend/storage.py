@@ -20,8 +20,9 @@ from django_minio_backend.configured import ConfiguredStorage
 from django_minio_backend.errors import ObjectExists, ObjectNotFound
 from django_minio_backend.files import S3File, open_object
 from django_minio_backend.links import answer_parameters
+from django_minio_backend.parsing import Endpoint
 from django_minio_backend.reader import ObjectReader, buffered
-from django_minio_backend.uploads import Upload, is_small
+from django_minio_backend.uploads import Upload, can_rewind, is_small
 
 # How often a save looks for another name when others keep taking the one it found.
 _ATTEMPTS = 16
@@ -96,7 +97,7 @@ class MinioBackend(ConfiguredStorage):
                 except ObjectExists as error:
                     # The name is taken, perhaps since it was found free: look for another.
                     taken = error
-                    if not _can_rewind(content):
+                    if not can_rewind(content):
                         break
             raise taken
         finally:
@@ -266,15 +267,16 @@ class MinioBackend(ConfiguredStorage):
     @property
     def client(self) -> sdk.Minio:
         """A `minio.Minio` for the internal endpoint, on this process's shared connections."""
-        return sdk.minio_client(self.options, self.options.endpoint, self._pool_manager())
+        return self._minio(self.options.endpoint)
 
     @property
     def client_external(self) -> sdk.Minio:
         """A `minio.Minio` for the external endpoint, whose path prefix it cannot know."""
-        return sdk.minio_client(self.options, self.options.external_endpoint, self._pool_manager())
+        return self._minio(self.options.external_endpoint)
 
-    def _pool_manager(self) -> urllib3.PoolManager:
-        return pools.manager(pools.Connection.of(self.options), self.options.http_client)
+    def _minio(self, endpoint: Endpoint) -> sdk.Minio:
+        manager = pools.manager(pools.Connection.of(self.options), self.options.http_client)
+        return sdk.minio_client(self.options, endpoint, manager, self._credentials)
 
     def is_minio_available(self) -> health.MinioServerStatus:
         """Ask the server whether it is there and takes our credentials, in bounded time."""
@@ -309,11 +311,6 @@ def configured() -> Iterator[tuple[str, MinioBackend]]:
         cls = import_string(backend)
         if isinstance(cls, type) and issubclass(cls, MinioBackend):
             yield alias, cast(MinioBackend, storages[alias])
-
-
-def _can_rewind(content: Any) -> bool:
-    seekable = getattr(content, "seekable", None)
-    return bool(callable(seekable) and seekable())
 
 
 def _merged(headers: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str]:

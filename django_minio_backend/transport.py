@@ -24,13 +24,14 @@ from django_minio_backend.parsing import Endpoint
 from django_minio_backend.signing import EMPTY_SHA256, Credentials, Query, Signer, encode_query
 
 Response = urllib3.BaseHTTPResponse
+Content = bytes | bytearray
+Body = Content | IO[bytes]
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html (RequestTimeTooSkewed)
 _TOLERATED_SKEW = datetime.timedelta(minutes=15)
 # An error document is a few hundred bytes; whatever is longer is no error document.
 _MAX_ERROR_BYTES = 64 * 1024
-
-
+# What each endpoint called itself when it last answered.
 _servers: dict[Endpoint, str] = {}
 
 
@@ -52,7 +53,7 @@ class Transport:
         *,
         query: Query = (),
         headers: Mapping[str, str] | None = None,
-        body: bytes | bytearray | IO[bytes] = b"",
+        body: Body = b"",
         sha256: str = "",
         stream: bool = False,
         **limits: Any,
@@ -66,19 +67,20 @@ class Transport:
         Raises the `StorageError` that the answer, or its absence, stands for.
         """
         path = f"/{self.where.bucket}/{quote_key(key)}" if key else f"/{self.where.bucket}"
-        if isinstance(body, bytes | bytearray):
+        if isinstance(body, Content):
             sha256 = hashlib.sha256(body).hexdigest() if body else EMPTY_SHA256
+        encoded = encode_query(query)
         signed = self._signer.headers(
             self._credentials(),
             utc_now(),
             method,
             path,
-            query,
+            encoded,
             {"Host": self._endpoint.netloc, **(headers or {})},
             sha256,
         )
         where = self.where.of(key)
-        target = f"{path}?{encoded}" if (encoded := encode_query(query)) else path
+        target = f"{path}?{encoded}" if encoded else path
         with translated(where):
             response = self._exchange(method, target, signed, body, not stream, limits)
             _servers[self._endpoint] = response.headers.get("Server", "")
@@ -96,14 +98,14 @@ class Transport:
         method: str,
         target: str,
         headers: Mapping[str, str],
-        body: bytes | bytearray | IO[bytes],
+        body: Body,
         preload: bool,
         limits: Mapping[str, Any],
     ) -> Response:
         pool: Any = pools.manager(self._connection, self._own_client)
         # A proxy must see the whole URL, which is the manager's business.
         if pool.proxy is None:
-            pool = pools.http_pool(self._connection, self._own_client)
+            pool = pools.http_pool(pool, self._endpoint)
             limits = {"assert_same_host": False, **limits}
         else:
             target = f"{self._endpoint.url}{target}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import io
 import os
@@ -15,12 +14,11 @@ from typing import IO, Any, cast
 
 from django.core.files.base import File
 
-from django_minio_backend.client import MAX_PARTS, MAX_SINGLE_PUT, Client, is_locked
+from django_minio_backend.client import MAX_PARTS, MAX_SINGLE_PUT, Client, content_md5, is_locked
 from django_minio_backend.errors import StorageError
+from django_minio_backend.transport import Content
 
 _HASH_BLOCK = 2**20
-
-Block = bytes | bytearray
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ class Upload:
         in_parts = self.parts_from is not None and size >= self.parts_from
         return self.part_size < size <= MAX_SINGLE_PUT and not in_parts
 
-    def _send_parts(self, client: Client, key: str, blocks: Iterable[Block]) -> None:
+    def _send_parts(self, client: Client, key: str, blocks: Iterable[Content]) -> None:
         parts = Parts(client, key, self.headers, self.parallel, self._advance)
         try:
             for block in blocks:
@@ -111,7 +109,7 @@ class Parts:
         self._sizes: dict[Future[str], int] = {}
         self._flying: set[Future[str]] = set()
 
-    def put(self, block: Block) -> None:
+    def put(self, block: Content) -> None:
         if len(self._sizes) == MAX_PARTS:
             raise ValueError(
                 f"'{self._key}' has more than {MAX_PARTS:,} parts, which is S3's limit: "
@@ -172,7 +170,7 @@ class _HashedBody:
         self._content.seek(0)
         headers = {**upload.headers, "Content-Length": str(self._size)}
         if locked:
-            headers["Content-MD5"] = base64.b64encode(md5.digest()).decode()
+            headers["Content-MD5"] = content_md5(md5.digest())
         body = cast(IO[bytes], self)
         try:
             client.put(key, body, headers, sha256=sha256.hexdigest(), only_new=upload.only_new)
@@ -204,16 +202,23 @@ class _HashedBody:
         return int(self._content.seek(position))
 
 
-def _emptying(blocks: list[Block]) -> Iterator[Block]:
+def _emptying(blocks: list[Content]) -> Iterator[Content]:
     """Yield the blocks and let go of each."""
     while blocks:
         yield blocks.pop(0)
 
 
+def can_rewind(content: Any) -> bool:
+    try:
+        return bool(content.seekable())
+    except AttributeError:  # Django's File has it, but may be around something that has not
+        return False
+
+
 def binary_size(content: File[Any]) -> int | None:
     """Return the size in bytes, measured by seeking; None for text and for what cannot seek."""
     try:
-        if not content.seekable() or not isinstance(content.read(0), bytes):
+        if not can_rewind(content) or not isinstance(content.read(0), bytes):
             return None
         size = content.seek(0, os.SEEK_END)
         content.seek(0)
@@ -224,9 +229,9 @@ def binary_size(content: File[Any]) -> int | None:
 
 def is_small(content: Any, limit: int) -> bool:
     """Say whether content can be read again and has at most `limit` bytes (characters of text)."""
+    if not can_rewind(content):
+        return False
     try:
-        if not content.seekable():
-            return False
         start = content.tell()
         content.seek(0, os.SEEK_END)
         end = content.tell()
@@ -236,13 +241,13 @@ def is_small(content: Any, limit: int) -> bool:
     return bool(end <= limit)
 
 
-def read_blocks(content: File[Any], size: int) -> Iterator[Block]:
+def read_blocks(content: File[Any], size: int) -> Iterator[Content]:
     """Yield the content from its start in blocks of `size` bytes, the last one shorter.
 
     Text is encoded as UTF-8. `content` may be a File around anything that reads or iterates.
     """
     # One block of memory at a time: nothing here holds on to what was yielded.
-    block: Block = b""
+    block: Content = b""
     filled = 0
     for piece in _pieces(content, size):
         rest = memoryview(piece)
@@ -264,7 +269,7 @@ def read_blocks(content: File[Any], size: int) -> Iterator[Block]:
         yield block
 
 
-def _room_for(block: Block, filled: int, size: int) -> bytearray:
+def _room_for(block: Content, filled: int, size: int) -> bytearray:
     """Return a block of `size` bytes that begins with the `filled` ones that there are."""
     if isinstance(block, bytearray) and len(block) == size:
         return block
@@ -278,7 +283,7 @@ def _pieces(content: File[Any], size: int) -> Iterator[bytes]:
     if not hasattr(content, "read"):
         # A generator, or something else that only iterates.
         source = cast(Iterable[Any], content.file) if isinstance(content, File) else content
-    elif callable(seekable := getattr(content, "seekable", None)) and not seekable():
+    elif hasattr(content, "seekable") and not can_rewind(content):
         source = _read_to_the_end(content, size)
     else:
         source = content.chunks(size)

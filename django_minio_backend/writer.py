@@ -27,7 +27,6 @@ class ObjectWriter(io.BufferedIOBase):
         self._part_size = upload.part_size
         self._pending = bytearray()
         self._position = 0
-        self._discarded = False
         self._process = os.getpid()
         self._handled = sys.exception()
         #: Set by who knows that it is left cleanly, whatever `close` may guess.
@@ -49,16 +48,14 @@ class ObjectWriter(io.BufferedIOBase):
         return len(view)
 
     def _take(self, piece: memoryview) -> None:
-        if self._discarded:
-            return
         room = self._part_size - len(self._pending)
         self._pending += piece[:room]
         # A full part waits until more comes: a file of exactly one part is a single request.
         if len(piece) > room:
-            self._send(bytes(self._pending))
-            self._pending = bytearray(piece[room:])
+            full, self._pending = self._pending, bytearray(piece[room:])
+            self._send(full)
 
-    def _send(self, part: bytes) -> None:
+    def _send(self, part: bytearray) -> None:
         try:
             self._parts.put(part)
         except BaseException:
@@ -67,14 +64,13 @@ class ObjectWriter(io.BufferedIOBase):
 
     def discard(self) -> None:
         """Throw away what was written and close."""
-        if self.closed or self._discarded:
+        if self.closed:
             return
-        self._discarded = True
-        self._pending.clear()
+        super().close()
+        self._pending = bytearray()
         # A forked child has a copy of a file that its parent is still writing.
         if self._process == os.getpid():
             self._parts.abort()
-        super().close()
 
     def close(self) -> None:
         """Publish the object. Raises when that fails, with the old object as it was.
@@ -88,10 +84,10 @@ class ObjectWriter(io.BufferedIOBase):
             return
         try:
             if self._parts.begun:
-                self._parts.put(bytes(self._pending))
+                self._parts.put(self._pending)
                 self._parts.finish()
             else:
-                self._put(bytes(self._pending))
+                self._put(self._pending)
         except BaseException:
             self.discard()
             raise
@@ -114,6 +110,6 @@ class ObjectWriter(io.BufferedIOBase):
 
     def __del__(self) -> None:
         # A file that was never closed was never finished.
-        if not self.closed and not self._discarded:
+        if not self.closed:
             self.discard()
             warnings.warn(f"{self._name!r} was never closed and not stored", ResourceWarning, 2)

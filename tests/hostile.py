@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 import socketserver
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+from django_minio_backend import MinioBackend
 
 
 class Answer:
@@ -85,3 +89,22 @@ def hostile(*answers: Answer) -> Iterator[Hostile]:
         finally:
             server.shutdown()
             thread.join()
+
+
+@contextmanager
+def closed_port() -> Iterator[str]:
+    # Bound but not listening: nobody else can take it, and connecting is refused.
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{bound.getsockname()[1]}"
+
+
+def storage_at(endpoint: str, **keywords: Any) -> MinioBackend:
+    """Return a storage on such a server, which repeats nothing unless it is told to."""
+    return MinioBackend(
+        "some-bucket",
+        MINIO_ENDPOINT=endpoint,
+        MINIO_ACCESS_KEY="the-key",
+        MINIO_SECRET_KEY="the-secret",
+        **{"MINIO_RETRIES": 0, **keywords},
+    )

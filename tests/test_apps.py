@@ -10,7 +10,7 @@ from django.apps import apps
 from django_minio_backend import MinioBackend
 from django_minio_backend.apps import will_serve
 from tests.conftest import Buckets
-from tests.test_errors import closed_port
+from tests.hostile import closed_port
 
 
 def start(monkeypatch: pytest.MonkeyPatch, *argv: str) -> None:

@@ -10,8 +10,7 @@ from django.core.files.base import ContentFile
 
 from django_minio_backend import MinioBackend, errors
 from tests.conftest import Buckets, Recorder
-from tests.hostile import Answer, hostile, s3_error
-from tests.test_errors import storage_at
+from tests.hostile import Answer, hostile, s3_error, storage_at
 
 STARTED = "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>"
 MODIFIED = {"Last-Modified": "Sat, 21 Nov 2026 11:50:09 GMT"}

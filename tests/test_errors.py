@@ -5,10 +5,8 @@ from __future__ import annotations
 import datetime
 import pickle
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
@@ -18,7 +16,7 @@ from urllib3.exceptions import MaxRetryError
 from django_minio_backend import MinioBackend, errors, transport
 from django_minio_backend.errors import S3Failure, StorageError
 from tests.conftest import Buckets, Recorder
-from tests.hostile import Answer, hostile, s3_error
+from tests.hostile import Answer, closed_port, hostile, s3_error, storage_at
 from tools.minio_server import Server
 
 Call = Callable[[MinioBackend], object]
@@ -34,16 +32,6 @@ CALLS: dict[str, Call] = {
 every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
 
 
-def storage_at(endpoint: str, **keywords: Any) -> MinioBackend:
-    return MinioBackend(
-        "some-bucket",
-        MINIO_ENDPOINT=endpoint,
-        MINIO_ACCESS_KEY="the-key",
-        MINIO_SECRET_KEY="the-secret",
-        **{"MINIO_RETRIES": 0, **keywords},
-    )
-
-
 def raised(call: Call, storage: MinioBackend, kind: type[StorageError]) -> StorageError:
     with pytest.raises(StorageError) as caught:
         call(storage)
@@ -54,14 +42,6 @@ def raised(call: Call, storage: MinioBackend, kind: type[StorageError]) -> Stora
     assert caught.value.__cause__ is not None
     assert storage.options.secret_key not in repr(caught.value.__cause__) + str(caught.value)
     return caught.value
-
-
-@contextmanager
-def closed_port() -> Iterator[str]:
-    # Bound but not listening: nobody else can take it, and connecting is refused.
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        yield f"127.0.0.1:{bound.getsockname()[1]}"
 
 
 @every_call

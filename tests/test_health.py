@@ -10,8 +10,7 @@ from django.core.management import CommandError, call_command
 from django_minio_backend import MinioBackend, health
 from django_minio_backend.utils import MinioServerStatus
 from tests.conftest import Buckets, Recorder
-from tests.hostile import Answer, hostile
-from tests.test_errors import closed_port, storage_at
+from tests.hostile import Answer, closed_port, hostile, storage_at
 
 
 def test_a_server_that_answers_is_available(buckets: Buckets, recorder: Recorder) -> None:

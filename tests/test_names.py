@@ -85,6 +85,8 @@ def test_the_iso_date_prefix_is_todays_folder() -> None:
         ("a.png", "IMAGE/SVG+XML; charset=x", "image/png"),
         ("a.txt", "application/javascript", "text/plain"),
         ("a.txt", "text/javascript1.5", "text/plain"),
+        ("a.txt", "application/x-javascript", "text/plain"),
+        ("a.txt", "text/javascript", "text/plain"),
         ("a.txt", "text/xsl", "text/plain"),
         ("a.png", "image/png;,text/html", "image/png"),
         ("a", "image/png;,text/html", "application/octet-stream"),

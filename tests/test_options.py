@@ -356,6 +356,21 @@ def test_version_4s_keyword_for_parallel_parts_is_understood(settings: Any) -> N
     assert MinioBackend(num_parallel_uploads=5).options.multipart_parallel == 5
 
 
+def test_all_parts_of_a_storage_share_one_provider(settings: Any) -> None:
+    made = []
+
+    def make() -> StaticProvider:
+        made.append(a_provider())
+        return made[-1]
+
+    declare(settings, default=GOOD)
+    storage = MinioBackend(MINIO_CREDENTIALS=make)
+    storage.url("a.txt")
+    assert storage.client.presigned_get_object(bucket_name=storage.bucket, object_name="a.txt")
+    storage.s3.for_bucket("another").transport._credentials()
+    assert len(made) == 1
+
+
 def test_a_provider_class_is_made_into_one() -> None:
     options = Options.parse("media", {**GOOD, "MINIO_CREDENTIALS": AProvider})
     assert credentials_source(options)().access_key == "made"

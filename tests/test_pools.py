@@ -29,7 +29,7 @@ def test_threads_share_a_pool_and_reuse_its_connections(buckets: Buckets) -> Non
         return MinioBackend(MINIO_READ_TIMEOUT=59)
 
     own().save("first.txt", ContentFile(b"x"))
-    pool = pools.http_pool(Connection.of(own().options), None)
+    pool = pools.http_pool(manager_of(own()), own().options.endpoint)
     before, threads_count = pool.num_requests, 4
     start = threading.Barrier(threads_count)
 
@@ -82,7 +82,8 @@ storages = [MinioBackend(sys.argv[1]), MinioBackend(sys.argv[1], http_client=own
 for storage in storages:
     storage.save("parent.txt", ContentFile(b"x"))
 def pool_of(storage):
-    return pools.http_pool(pools.Connection.of(storage.options), storage.HTTP_CLIENT)
+    connection = pools.Connection.of(storage.options)
+    return pools.http_pool(pools.manager(connection, storage.HTTP_CLIENT), connection.endpoint)
 before = [pool_of(storage) for storage in storages]
 if os.fork() == 0:
     after = [pool_of(storage) for storage in storages]

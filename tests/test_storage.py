@@ -312,7 +312,11 @@ def large_generator() -> Iterator[bytes]:
     yield from (b"x" * 6 * 2**20, b"y" * 6 * 2**20)
 
 
-@pytest.mark.parametrize("content", [generator, large_generator])
+def generator_in_a_file() -> Any:
+    return File(cast(Any, generator()), "x")
+
+
+@pytest.mark.parametrize("content", [generator, generator_in_a_file, large_generator])
 def test_a_stream_that_lost_the_race_is_an_error_and_stores_nothing(
     storage: MinioBackend, content: Callable[[], Iterator[bytes]]
 ) -> None:

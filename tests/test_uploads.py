@@ -15,9 +15,8 @@ from django.core.files.base import ContentFile, File
 from django_minio_backend import MinioBackend, uploads
 from django_minio_backend.errors import IntegrityError, StorageFull
 from tests.conftest import Buckets, Recorder
-from tests.hostile import Answer, hostile
+from tests.hostile import Answer, hostile, storage_at
 from tests.proxy import garbling_line
-from tests.test_errors import storage_at
 from tools.minio_server import Server
 
 MIB = 2**20
