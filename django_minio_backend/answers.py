@@ -11,6 +11,8 @@ from urllib.parse import unquote_plus
 
 from django.utils.datastructures import CaseInsensitiveMapping
 
+from django_minio_backend.compression import original_size
+
 
 @dataclass(frozen=True)
 class ObjectStat:
@@ -28,14 +30,24 @@ class ObjectStat:
     metadata: Mapping[str, str]
     version_id: str | None
 
+    @property
+    def content_size(self) -> int:
+        """How many bytes reading it gives: more than its size where it is stored compressed."""
+        size = original_size(self.metadata)
+        return self.size if size is None else size
+
 
 @dataclass(frozen=True)
 class Block:
-    """Bytes `[start, start + len(data))` of an object of `total` bytes."""
+    """Bytes `[start, start + len(data))` of an object of `total` bytes.
+
+    `original_size` is that of the content of an object that is stored compressed.
+    """
 
     data: bytes
     total: int
     etag: str
+    original_size: int | None = None
 
 
 @dataclass(frozen=True)

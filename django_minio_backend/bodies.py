@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django_minio_backend import errors
 from django_minio_backend.answers import etag_of
+from django_minio_backend.compression import original_size
 from django_minio_backend.errors import Where
 from django_minio_backend.transport import Response, translated
 
@@ -13,6 +14,7 @@ class RangedBody:
 
     def __init__(self, response: Response, where: Where, start: int, stop: int) -> None:
         self.etag = etag_of(response.headers.get("ETag", ""))
+        self.original_size = original_size(response.headers)
         self._response = response
         self._where = where
         self.total = self._total(start)

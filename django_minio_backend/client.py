@@ -152,7 +152,7 @@ class Client:
                     raise
                 attempts -= 1
             else:
-                return Block(b"".join(pieces), opened.total, etag)
+                return Block(b"".join(pieces), opened.total, etag, opened.original_size)
 
     def changed(self, key: str, status: int = 200) -> StorageError:
         """Return the error for an object that is no longer the one that was being read."""

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 from django.core.files.base import File
 
 from django_minio_backend.client import Client
-from django_minio_backend.reader import ObjectReader, buffered
+from django_minio_backend.reader import ObjectReader, open_content
 from django_minio_backend.uploads import Upload
 from django_minio_backend.writer import ObjectWriter
 
@@ -33,6 +33,8 @@ class S3File(_File):
     def size(self) -> int:
         """The object's size in bytes; of a file being written, what was written so far."""
         raw = _raw(self.file)
+        if isinstance(raw, io.BytesIO):
+            return raw.getbuffer().nbytes
         return raw.size if isinstance(raw, ObjectReader) else cast(int, raw.tell())
 
     def open(self, mode: str | None = None, *args: Any, **kwargs: Any) -> S3File:
@@ -78,7 +80,7 @@ def open_object(client: Client, key: str, mode: str, upload: Callable[[], Upload
     """Open an object: "rb" and "r" read it, "wb" and "w" write it anew; text is UTF-8."""
     buffer: Any
     if mode in {"r", "rt", "rb"}:
-        buffer = buffered(ObjectReader(client, key))
+        buffer = open_content(client, key)
     elif mode in {"w", "wt", "wb"}:
         buffer = ObjectWriter(client, key, upload())
     else:

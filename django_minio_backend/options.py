@@ -97,6 +97,7 @@ class Options:
     multipart_part_size: int = _option("MINIO_MULTIPART_PART_SIZE", parsing.part_size, 10 * 2**20)
     multipart_parallel: int = _option("MINIO_MULTIPART_PARALLEL", parsing.threads, 3)
     object_headers: ObjectHeaders = _option("MINIO_OBJECT_HEADERS", headers.object_headers)
+    gzip: tuple[str, ...] = _option("MINIO_GZIP", parsing.gzip, ())
     settings_http_client: urllib3.PoolManager | None = _option(
         "MINIO_HTTP_CLIENT", parsing.http_client
     )

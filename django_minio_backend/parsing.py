@@ -12,13 +12,13 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote, urlsplit
 
 import urllib3
 from django.core.exceptions import SuspiciousFileOperation
 
-from django_minio_backend import names
+from django_minio_backend import compression, names
 
 #: SigV4 links live for seven days at most.
 #: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
@@ -220,6 +220,16 @@ def progress(value: object) -> Any:
     if value is not None and not callable(getattr(value, "update", None)):
         raise ValueError("must have the methods set_meta(object_name, total_length) and update(n)")
     return value
+
+
+def gzip(value: object) -> tuple[str, ...]:
+    """Parse True, or a list of media types such as "text/*", into the types to compress."""
+    if isinstance(value, bool) or value is None:
+        return compression.TEXT_TYPES if value else ()
+    listed = isinstance(value, list | tuple | set | frozenset)
+    if not listed or not all(isinstance(one, str) and "/" in one for one in cast(Any, value)):
+        raise ValueError("must be True, False or a list of media types, such as ['text/*']")
+    return tuple(one.lower() for one in cast(Any, value))
 
 
 def policy_hooks(value: object) -> tuple[tuple[str, str], ...] | str:

@@ -7,14 +7,18 @@ import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import Any
+from typing import Any, BinaryIO
 
+from django_minio_backend import errors
 from django_minio_backend.client import Client
+from django_minio_backend.compression import decompress
+from django_minio_backend.errors import StorageError
 
 #: The first range of a reader, in bytes: a smaller object needs no second request.
 FIRST_RANGE = 2**20
 _LARGEST_RANGE = 8 * 2**20
 _RANGE_AFTER_SEEK = 256 * 2**10
+_BUFFER = 64 * 2**10
 
 
 class ObjectReader(io.RawIOBase):
@@ -34,6 +38,7 @@ class ObjectReader(io.RawIOBase):
         block = client.read(key, start, first if stop is None else min(first, stop))
         self.total = block.total
         self.size = (block.total if stop is None else min(stop, block.total)) - start
+        self.original_size = block.original_size
         self._etag = block.etag
         self._window = memoryview(block.data)
         self._window_start = 0
@@ -152,5 +157,31 @@ class ReadAhead:
             self._threads = None
 
 
-def buffered(reader: ObjectReader) -> io.BufferedReader:
-    return io.BufferedReader(reader, 64 * 2**10)
+def open_content(client: Client, key: str, start: int = 0, stop: int | None = None) -> BinaryIO:
+    """Open the bytes `[start, stop)` of an object's content for reading.
+
+    What is stored compressed is read whole, into memory, and fits: it did when it was saved.
+    """
+    try:
+        reader = ObjectReader(client, key, start, stop)
+    except StorageError as error:
+        # The end of what is stored comes before that of what was compressed.
+        if error.status != 416 or client.stat(key).content_size <= start:
+            raise
+        reader = ObjectReader(client, key)
+    if reader.original_size is None:
+        return io.BufferedReader(reader, _BUFFER)
+    if start or stop is not None:
+        reader = ObjectReader(client, key)
+    with reader:
+        return io.BytesIO(_decompressed(client, key, reader)[start:stop])
+
+
+def _decompressed(client: Client, key: str, reader: ObjectReader) -> bytes:
+    if reader.original_size is None:
+        raise client.changed(key)
+    try:
+        return decompress(reader.readall(), reader.original_size)
+    except ValueError as error:
+        where = client.transport.where.of(key)
+        raise errors.build(errors.IntegrityError, where, detail=str(error)) from error

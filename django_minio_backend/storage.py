@@ -21,7 +21,7 @@ from django_minio_backend.errors import ObjectExists, ObjectNotFound
 from django_minio_backend.files import S3File, open_object
 from django_minio_backend.links import answer_parameters
 from django_minio_backend.parsing import Endpoint
-from django_minio_backend.reader import ObjectReader, buffered
+from django_minio_backend.reader import open_content
 from django_minio_backend.uploads import Upload, can_rewind, is_small
 
 # How often a save looks for another name when others keep taking the one it found.
@@ -116,6 +116,7 @@ class MinioBackend(ConfiguredStorage):
             parallel=parsed.multipart_parallel,
             only_new=not parsed.replace_existing,
             progress=parsed.progress,
+            gzip=parsed.gzip,
             stored=self._links.renew,
         )
 
@@ -155,7 +156,7 @@ class MinioBackend(ConfiguredStorage):
         def opener(mode: str) -> IO[Any]:
             if mode != "rb":
                 raise ValueError(f"a range of '{name}' can only be read, with mode 'rb'")
-            return buffered(ObjectReader(self.s3, key, start, stop))
+            return open_content(self.s3, key, start, stop)
 
         return S3File(opener, name, "rb")
 
@@ -177,7 +178,8 @@ class MinioBackend(ConfiguredStorage):
         return True
 
     def size(self, name: str) -> int:
-        return self.stat(name).size
+        """Return how many bytes reading the file gives."""
+        return self.stat(name).content_size
 
     def get_modified_time(self, name: str) -> datetime.datetime:
         """Return when the object was stored: aware UTC, or naive local time without USE_TZ."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from typing import IO, Any, cast
 from django.core.files.base import File
 
 from django_minio_backend.client import MAX_PARTS, MAX_SINGLE_PUT, Client, content_md5, is_locked
+from django_minio_backend.compression import compress
 from django_minio_backend.errors import StorageError
 from django_minio_backend.transport import Content
 
@@ -31,6 +32,8 @@ class Upload:
     parallel: int = 1
     only_new: bool = False
     progress: Any = None
+    #: Media types, or patterns of them, that are compressed.
+    gzip: Collection[str] = ()
     #: Told the key when the object is stored.
     stored: Callable[[str], None] = lambda key: None
 
@@ -57,8 +60,13 @@ class Upload:
             self._send_parts(client, key, chain(_emptying(head), blocks))
         else:
             whole = head[0] if head else b""
-            client.put(key, whole, self.headers, only_new=self.only_new)
+            self.put(client, key, whole)
             self._advance(len(whole))
+
+    def put(self, client: Client, key: str, whole: Content) -> None:
+        """Store content that is in memory, compressed where it is to be."""
+        body, headers = compress(whole, self.headers, self.gzip)
+        client.put(key, body, headers, only_new=self.only_new)
 
     def _fits_one_request(self, size: int) -> bool:
         in_parts = self.parts_from is not None and size >= self.parts_from

@@ -6,6 +6,7 @@ import io
 import os
 import sys
 import warnings
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -23,7 +24,7 @@ class ObjectWriter(io.BufferedIOBase):
         self._name = key
         self._stored = upload.stored
         self._parts = Parts(client, key, upload.headers, upload.parallel)
-        self._put = partial(client.put, key, headers=upload.headers)
+        self._publish = partial(replace(upload, only_new=False).put, client, key)
         self._part_size = upload.part_size
         self._pending = bytearray()
         self._position = 0
@@ -87,7 +88,7 @@ class ObjectWriter(io.BufferedIOBase):
                 self._parts.put(self._pending)
                 self._parts.finish()
             else:
-                self._put(self._pending)
+                self._publish(self._pending)
         except BaseException:
             self.discard()
             raise

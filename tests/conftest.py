@@ -41,6 +41,9 @@ def server(pytestconfig: pytest.Config) -> Iterator[Server]:
         yield found
 
 
+Fetch = Callable[..., urllib3.BaseHTTPResponse]
+
+
 @dataclass
 class Buckets:
     """The buckets of one test and the OPTIONS that declare them."""
@@ -129,7 +132,7 @@ def recorder() -> Iterator[Recorder]:
 
 
 @pytest.fixture
-def fetch() -> Iterator[Callable[..., urllib3.BaseHTTPResponse]]:
+def fetch() -> Iterator[Fetch]:
     """A browser's GET: no credentials but those in the link."""
     with urllib3.PoolManager(retries=False) as http:
 

@@ -1,20 +1,17 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from io import StringIO
 from typing import Any
 
 import pytest
-import urllib3
 from django.core.files.base import ContentFile
 from django.core.management import CommandError, call_command
 
 from django_minio_backend import MinioBackend, policies
 from django_minio_backend.buckets import Actual, Change, Declared, declared, plan
 from django_minio_backend.errors import ConfigurationError
-from tests.conftest import Buckets
+from tests.conftest import Buckets, Fetch
 
-Fetch = Callable[..., urllib3.BaseHTTPResponse]
 PUBLIC = policies.public_read("b")
 HOOK = {
     "Version": "2012-10-17",

@@ -7,7 +7,6 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-import urllib3
 from django.core.cache import cache
 from django.core.files.base import ContentFile
 from minio.commonconfig import ENABLED
@@ -16,11 +15,10 @@ from minio.versioningconfig import SUSPENDED, VersioningConfig
 from django_minio_backend import MinioBackend, transport
 from django_minio_backend.errors import ConfigurationError
 from django_minio_backend.signing import Credentials
-from tests.conftest import Buckets, Recorder
+from tests.conftest import Buckets, Fetch, Recorder
 from tests.proxy import prefix_proxy
 from tools.minio_server import Server
 
-Fetch = Callable[..., urllib3.BaseHTTPResponse]
 HOUR = datetime.timedelta(hours=1)
 
 

@@ -181,6 +181,8 @@ BAD_OPTIONS: list[tuple[dict[str, Any], str]] = [
     ({"MINIO_OBJECT_HEADERS": {"If-Match": "x"}}, "sets 'If-Match', which is for the storage"),
     ({"MINIO_OBJECT_HEADERS": {"Expires": 3600}}, "'Expires' that is no string but int"),
     ({"MINIO_OBJECT_HEADERS": {"expires": "0", "Expires": "1"}}, "has 'Expires' twice"),
+    ({"MINIO_GZIP": "text/html"}, "MINIO_GZIP must be True, False or a list of media types"),
+    ({"MINIO_GZIP": ["html"]}, "MINIO_GZIP must be True, False or a list of media types"),
     ({"metadata": {"a": "x\r\nHost: evil"}}, "'x-amz-meta-a' that is not printable ASCII"),
     ({"MINIO_SESSION_TOKEN": "token\n"}, "MINIO_SESSION_TOKEN must be printable ASCII"),
     ({"MINIO_READ_TIMEOUT": float("nan")}, "MINIO_READ_TIMEOUT must be a number of seconds"),

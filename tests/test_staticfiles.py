@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import urllib3
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
@@ -14,9 +12,7 @@ from django.templatetags.static import static as static_link
 
 from django_minio_backend import MinioBackendStatic
 from django_minio_backend.errors import PrivatePublicMixedError
-from tests.conftest import Buckets
-
-Fetch = Callable[..., urllib3.BaseHTTPResponse]
+from tests.conftest import Buckets, Fetch
 
 
 @pytest.fixture

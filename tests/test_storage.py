@@ -13,7 +13,6 @@ from subprocess import PIPE
 from typing import Any, cast
 
 import pytest
-import urllib3
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile, File
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -23,12 +22,10 @@ from minio.sse import SseS3
 
 from django_minio_backend import MinioBackend, client, names
 from django_minio_backend.errors import ConfigurationError, ObjectExists, StorageFull
-from tests.conftest import Buckets, Recorder
+from tests.conftest import Buckets, Fetch, Recorder
 from tests.hostile import hostile, s3_error
 from tests.test_names import BAD_NAMES
 from tools.minio_server import Server
-
-Fetch = Callable[..., urllib3.BaseHTTPResponse]
 
 ODD_NAMES = [
     "a b.txt",

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from html import unescape
@@ -24,6 +24,7 @@ from django.core.files.base import ContentFile
 from django.core.management import get_commands
 
 from django_minio_backend import MinioBackend
+from tests.conftest import Fetch
 from tools.minio_server import Server
 from tools.processes import started
 
@@ -35,8 +36,6 @@ NGINX_CONF = ROOT / NGINX["volumes"][0].partition(":")[0]
 # Debian keeps it where only root's PATH leads.
 NGINX_BINARY = shutil.which("nginx", path=os.pathsep.join([os.environ["PATH"], "/usr/sbin"]))
 PATIENCE = 60  # seconds until the site has to be there
-
-Fetch = Callable[..., urllib3.BaseHTTPResponse]
 
 
 class Recorded(dict[str, str]):
