@@ -31,8 +31,13 @@ def _cached_binary() -> Path:
 
 
 def _cache_path() -> Path:
+    return cache_folder() / f"minio-{VERSION}" / "minio"
+
+
+def cache_folder() -> Path:
+    """Return where on this machine is kept what takes long to make."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute()
-    return cache / "django-minio-backend" / f"minio-{VERSION}" / "minio"
+    return cache / "django-minio-backend"
 
 
 def _path_go(_work: Path) -> tuple[Path, dict[str, str]]:

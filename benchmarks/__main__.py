@@ -1,0 +1,138 @@
+"""`python -m benchmarks [--quick]`: measure, print the tables, and write them and the plot."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from minio import Minio
+
+from benchmarks import report
+from benchmarks.contenders import OURS, RAW, REQUIREMENTS, Contender, environment, running
+from benchmarks.report import MIB, Found, Workload
+from tools.minio_server import Server
+from tools.minio_server import running as running_server
+from tools.processes import say
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def workloads(quick: bool) -> list[Workload]:
+    small = 60 if quick else 300
+    links = 2_000 if quick else 10_000
+    large = (64 if quick else 512) * MIB
+    speed = {"unit": " MiB/s", "units": large / MIB, "memory": True, "against": RAW}
+    return [
+        Workload("save 4 KiB, new names", small),
+        Workload("save 4 KiB over an existing one", small),
+        Workload("open + read 4 KiB", small),
+        Workload("exists + size + mtime", small),
+        Workload("delete", small, prepare="(prepare delete)"),
+        Workload("8 threads, save + open", small),
+        Workload("url(), private", links),
+        Workload("url(), private, cached", links // 10),
+        Workload("url(), public", links),
+        Workload("listdir, many files", 1),
+        Workload("listdir, many folders", 1),
+        Workload("listdir of the root", 1),
+        Workload("open large, read 4 KiB, close", 3, memory=True),
+        Workload("save large", 1, **speed),
+        Workload("read large", 1, **speed),
+    ]
+
+
+@contextmanager
+def world(server: Server, quick: bool) -> Iterator[dict[str, str]]:
+    """Fill buckets with what the workloads read; yield what the workers must know of it."""
+    names = {"BENCH_BUCKET": "bench-media", "BENCH_LISTING": "bench-listing"}
+    client = Minio(
+        endpoint=server.endpoint,
+        access_key=server.access_key,
+        secret_key=server.secret_key,
+        secure=server.secure,
+    )
+    for bucket in names.values():
+        if not client.bucket_exists(bucket_name=bucket):
+            client.make_bucket(bucket_name=bucket)
+    files, each = (500, 10) if quick else (5_000, 100)
+    keys = [f"flat/{number:05}.bin" for number in range(files)]
+    keys += [f"deep/{number // each:03}/{number % each:03}.bin" for number in range(150 * each)]
+
+    def put(key: str) -> None:
+        client.put_object(
+            bucket_name="bench-listing", object_name=key, data=io.BytesIO(), length=0
+        )
+
+    say(f"storing {len(keys):,} objects to list")
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(put, keys))
+    with tempfile.NamedTemporaryFile() as large:
+        for _ in range(64 if quick else 512):
+            large.write(os.urandom(MIB))
+        large.flush()
+        for key, path in (("large.bin", large.name), ("small.bin", __file__)):
+            client.fput_object(bucket_name="bench-media", object_name=key, file_path=path)
+        yield {**names, "BENCH_LARGE": large.name}
+
+
+def measure(contenders: Sequence[Contender], quick: bool) -> list[Found]:
+    found = []
+    rounds = 2 if quick else 7
+    for workload in workloads(quick):
+        able = [one for one in contenders if workload.name in one.workloads]
+        results = Found(workload)
+        for turn in range(rounds):
+            say(f"{workload.name}: round {turn + 1} of {rounds}", passing=True)
+            # Each is first, and last, as often as the others.
+            for contender in able[turn % len(able) :] + able[: turn % len(able)]:
+                if workload.prepare:
+                    contender.measure(workload.prepare, workload.count)
+                if turn == 0:
+                    contender.measure(workload.name, min(workload.count, 3))  # warm
+                results.add(contender.name, **contender.measure(workload.name, workload.count))
+        found.append(results)
+    found.append(_starts(contenders, rounds))
+    return found
+
+
+def _starts(contenders: Sequence[Contender], rounds: int) -> Found:
+    results = Found(Workload("process start to first answer", 1, against=RAW))
+    for turn in range(rounds + 1):
+        for contender in contenders:
+            seconds = contender.start()
+            if turn:  # the first one wrote bytecode
+                results.add(contender.name, seconds, requests=1, peak=0)
+    results.requests.clear()
+    return results
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer, smaller, written nowhere")
+    parser.add_argument("--only", nargs="+", default=list(REQUIREMENTS), choices=[*REQUIREMENTS])
+    arguments = parser.parse_args()
+    pythons = {name: environment(name) for name in arguments.only}
+    with ExitStack() as stack:
+        server = stack.enter_context(running_server())
+        what = stack.enter_context(world(server, arguments.quick))
+        contenders = [
+            stack.enter_context(running(name, python, server, what))
+            for name, python in pythons.items()
+        ]
+        found = measure(contenders, arguments.quick)
+    text = report.table(found)
+    print(text)
+    if not arguments.quick:
+        RESULTS.mkdir(exist_ok=True)
+        (RESULTS / "README.md").write_text(f"# Results of `make bench`\n\n{text}\n![](plot.svg)\n")
+        report.plot(found, RESULTS / "plot.svg")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""What the rounds found, as a table and as a plot."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+from benchmarks.contenders import BASELINE, OURS, RAW, REQUIREMENTS
+
+MIB = 2**20
+Row = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What is measured: `count` operations a round, each worth `units` of `unit`."""
+
+    name: str
+    count: int
+    unit: str = "/s"
+    units: float = 1
+    prepare: str = ""
+    #: Rates are relative to this contender's.
+    against: str = BASELINE
+    memory: bool = False
+
+
+@dataclass
+class Found:
+    """The measurements of one workload: per contender one entry a round."""
+
+    workload: Workload
+    rates: dict[str, list[float]] = field(default_factory=dict)
+    requests: dict[str, float] = field(default_factory=dict)
+    peaks: dict[str, list[float]] = field(default_factory=dict)
+
+    def add(self, name: str, seconds: float, requests: float, peak: float) -> None:
+        workload = self.workload
+        self.rates.setdefault(name, []).append(workload.count * workload.units / seconds)
+        self.requests[name] = requests / workload.count
+        self.peaks.setdefault(name, []).append(peak)
+
+    def ratio(self, name: str, to: str = "") -> float | None:
+        """Return the median over the rounds of the ratio of two contenders' rates."""
+        base = self.rates.get(to or self.workload.against)
+        if base is None or name not in self.rates:
+            return None
+        return median(a / b for a, b in zip(self.rates[name], base, strict=True))
+
+
+def table(found: Sequence[Found]) -> str:
+    names = list(REQUIREMENTS)
+    parts = [
+        f"{datetime.date.today()}, {machine()}. Medians of {rounds(found)} interleaved rounds.",
+        "How fast, as a multiple of django-minio-backend 4.5.0 (above 1: faster):",
+        _table(
+            ["workload", *names, f"{BASELINE} does"],
+            [[_name(one), *_cells(names, one.ratio, "{:.2f}"), _rate(one)] for one in found],
+        ),
+        "Requests an operation:",
+        _table(
+            ["workload", *names],
+            [
+                [_name(one), *_cells(names, one.requests.get, "{:.4g}")]
+                for one in found
+                if one.requests
+            ],
+        ),
+        "Memory over what the process had before, at its peak, in MiB:",
+        _table(
+            ["workload", *names],
+            [[_name(one), *_cells(names, _peak_of(one), "{:.0f}")] for one in found if one.workload.memory],
+        ),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _name(found: Found) -> str:
+    return found.workload.name
+
+
+def _rate(found: Found) -> str:
+    if (rates := found.rates.get(BASELINE)) is None:
+        return "–"
+    rate = median(rates)
+    return f"{rate:,.0f}{found.workload.unit}" if rate >= 10 else f"{rate:.2f}{found.workload.unit}"
+
+
+def _peak_of(found: Found) -> Callable[[str], float | None]:
+    def peak(name: str) -> float | None:
+        peaks = found.peaks.get(name)
+        return median(peaks) / MIB if peaks else None
+
+    return peak
+
+
+def _cells(names: Iterable[str], value: Callable[[str], float | None], style: str) -> list[str]:
+    return ["–" if (found := value(name)) is None else style.format(found) for name in names]
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [list(head), ["---"] + ["---:"] * (len(head) - 1), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def rounds(found: Sequence[Found]) -> int:
+    return max(len(rates) for one in found for rates in one.rates.values())
+
+
+def machine() -> str:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return (
+        f"{os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()}, "
+        f"Python {platform.python_version()}, MinIO on loopback"
+    )
+
+
+def plot(found: Sequence[Found], path: Path) -> None:
+    """Draw each contender's ratio to the baseline, workload by workload, on a logarithmic axis."""
+    from matplotlib.figure import Figure
+
+    names = [name for name in REQUIREMENTS if name != BASELINE]
+    markers = dict(zip(names, "o|sv^", strict=False))
+    figure = Figure(figsize=(9, 0.42 * len(found) + 1.6), layout="constrained")
+    axes = figure.subplots()
+    for place, one in enumerate(reversed(found)):
+        axes.axhline(place, color="0.9", linewidth=1, zorder=0)
+    for name in names:
+        ratios = [one.ratio(name, BASELINE) for one in reversed(found)]
+        points = [(ratio, place) for place, ratio in enumerate(ratios) if ratio is not None]
+        ours = name == OURS
+        axes.scatter(
+            [ratio for ratio, _ in points],
+            [place for _, place in points],
+            label="this package" if ours else name,
+            marker=markers[name],
+            s=90 if ours else 45,
+            color="#2a6f4e" if ours else None,
+            edgecolors="white" if ours else None,
+            zorder=3 if ours else 2,
+        )
+    axes.axvline(1, color="0.4", linewidth=1)
+    axes.set_xscale("log")
+    axes.set_yticks(range(len(found)), [_name(one) for one in reversed(found)])
+    axes.set_xlabel(f"times as fast as {BASELINE} 4.5.0")
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    figure.legend(loc="outside upper center", ncols=len(names), frameon=False)
+    figure.savefig(path)

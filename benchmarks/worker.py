@@ -1,0 +1,379 @@
+"""One contender of the benchmark, in an environment of its own: does what it is told, timed.
+
+Run by `python -m benchmarks`, never imported by it. Reads one JSON request a line from stdin,
+`{"workload": ..., "count": ...}`, and answers with `{"seconds", "requests", "peak"}`: what it
+took, how many HTTP requests it sent, and by how many bytes memory peaked over what it was before.
+"""
+
+from __future__ import annotations
+
+import gc
+import http.client
+import io
+import json
+import os
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+SMALL = b"x" * 4096
+BLOCK = 2**20
+THREADS = 8
+LINKS_IN = "2026/11/some name.txt"
+Workload = Callable[[int], None]
+
+_requests = 0
+
+
+def count_requests() -> None:
+    """Count what is put on the wire: every contender gets there by way of `http.client`."""
+    putrequest = http.client.HTTPConnection.putrequest
+
+    def counted(self: http.client.HTTPConnection, *args: Any, **keywords: Any) -> None:
+        global _requests
+        _requests += 1
+        putrequest(self, *args, **keywords)
+
+    http.client.HTTPConnection.putrequest = counted  # type: ignore[method-assign]
+
+
+class Server:
+    """Where the server is and what is on it, from the environment."""
+
+    def __init__(self) -> None:
+        self.endpoint = os.environ["BENCH_ENDPOINT"]
+        self.access_key = os.environ["BENCH_ACCESS_KEY"]
+        self.secret_key = os.environ["BENCH_SECRET_KEY"]
+        self.bucket = os.environ["BENCH_BUCKET"]
+        self.listing = os.environ["BENCH_LISTING"]
+        self.large = os.environ["BENCH_LARGE"]
+
+
+class RawStorage:
+    """The bare SDK behind the names of a storage: one call each, nothing else."""
+
+    def __init__(self, server: Server, bucket: str) -> None:
+        from minio import Minio
+
+        self.client = Minio(
+            endpoint=server.endpoint,
+            access_key=server.access_key,
+            secret_key=server.secret_key,
+            secure=False,
+            region="us-east-1",
+        )
+        self.bucket = bucket
+        self.base = f"http://{server.endpoint}/{bucket}"
+
+    def save(self, name: str, content: Any) -> None:
+        size = content.size
+        self.client.put_object(
+            bucket_name=self.bucket, object_name=name, data=content, length=size
+        )
+
+    def open(self, name: str) -> Any:
+        response = self.client.get_object(bucket_name=self.bucket, object_name=name)
+        # urllib3's own close() gives the connection up; only a body that was read is reusable.
+        return response
+
+    def exists(self, name: str) -> bool:
+        return bool(self.client.stat_object(bucket_name=self.bucket, object_name=name))
+
+    def size(self, name: str) -> int:
+        return self.client.stat_object(bucket_name=self.bucket, object_name=name).size or 0
+
+    def get_modified_time(self, name: str) -> Any:
+        return self.client.stat_object(bucket_name=self.bucket, object_name=name).last_modified
+
+    def delete(self, name: str) -> None:
+        self.client.remove_object(bucket_name=self.bucket, object_name=name)
+
+    def url(self, name: str) -> str:
+        return self.client.presigned_get_object(bucket_name=self.bucket, object_name=name)
+
+    def listdir(self, path: str) -> tuple[list[str], list[str]]:
+        folders: list[str] = []
+        files: list[str] = []
+        prefix = f"{path}/" if path else ""
+        for entry in self.client.list_objects(bucket_name=self.bucket, prefix=prefix):
+            name = entry.object_name or ""
+            (folders if entry.is_dir else files).append(name.removeprefix(prefix))
+        return folders, files
+
+
+class RawPublic:
+    def __init__(self, server: Server) -> None:
+        self.base = f"http://{server.endpoint}/{server.bucket}"
+
+    def url(self, name: str) -> str:
+        from minio.helpers import queryencode
+
+        return f"{self.base}/{queryencode(name)}"
+
+
+def raw(server: Server) -> dict[str, Any]:
+    media = RawStorage(server, server.bucket)
+    return {
+        "media": media,
+        "replacing": media,
+        "listing": RawStorage(server, server.listing),
+        "public": RawPublic(server),
+    }
+
+
+def minio_backend(server: Server) -> dict[str, Any]:
+    """django-minio-backend, whichever version is installed: ours or the one it continues."""
+    from django.conf import settings
+
+    common = {
+        "MINIO_ENDPOINT": server.endpoint,
+        "MINIO_ACCESS_KEY": server.access_key,
+        "MINIO_SECRET_KEY": server.secret_key,
+        "MINIO_USE_HTTPS": False,
+        "MINIO_REGION": "us-east-1",
+        "MINIO_DEFAULT_BUCKET": server.bucket,
+    }
+    private = {**common, "MINIO_PRIVATE_BUCKETS": [server.bucket, server.listing]}
+    public = {**common, "MINIO_PUBLIC_BUCKETS": [server.bucket]}
+    path = "django_minio_backend.models.MinioBackend"
+    # Version 4.5 reads the option from the settings, 5 from the settings too.
+    settings.MINIO_URL_CACHING_ENABLED = False
+    settings.STORAGES = {
+        "default": {"BACKEND": path, "OPTIONS": private},
+        "public": {"BACKEND": path, "OPTIONS": public},
+    }
+
+    from django_minio_backend.models import MinioBackend
+
+    made = {
+        "media": MinioBackend(server.bucket),
+        "replacing": MinioBackend(server.bucket, replace_existing=True),
+        "listing": MinioBackend(server.listing),
+        "public": MinioBackend(server.bucket, storage_name="public"),
+    }
+    settings.MINIO_URL_CACHING_ENABLED = True
+    made["cached"] = MinioBackend(server.bucket)
+    return made
+
+
+def s3storage(server: Server) -> dict[str, Any]:
+    from storages.backends.s3 import S3Storage
+
+    common = {
+        "access_key": server.access_key,
+        "secret_key": server.secret_key,
+        "endpoint_url": f"http://{server.endpoint}",
+        "region_name": "us-east-1",
+        "bucket_name": server.bucket,
+    }
+    return {
+        "media": S3Storage(**common, file_overwrite=False),
+        "replacing": S3Storage(**common, file_overwrite=True),
+        "listing": S3Storage(**{**common, "bucket_name": server.listing}),
+        "public": S3Storage(**common, querystring_auth=False),
+    }
+
+
+def minio_storage(server: Server) -> dict[str, Any]:
+    from django.conf import settings
+    from minio_storage.storage import MinioMediaStorage
+
+    settings.MINIO_STORAGE_ENDPOINT = server.endpoint
+    settings.MINIO_STORAGE_ACCESS_KEY = server.access_key
+    settings.MINIO_STORAGE_SECRET_KEY = server.secret_key
+    settings.MINIO_STORAGE_USE_HTTPS = False
+    settings.MINIO_STORAGE_REGION = "us-east-1"
+
+    def storage(bucket: str, presigned: bool = True) -> Any:
+        settings.MINIO_STORAGE_MEDIA_BUCKET_NAME = bucket
+        settings.MINIO_STORAGE_MEDIA_USE_PRESIGNED = presigned
+        return MinioMediaStorage()
+
+    return {
+        "media": storage(server.bucket),
+        "listing": storage(server.listing),
+        "public": storage(server.bucket, presigned=False),
+    }
+
+
+CONTENDERS: dict[str, Callable[[Server], dict[str, Any]]] = {
+    "ours": minio_backend,
+    "django-minio-backend": minio_backend,
+    "django-storages": s3storage,
+    "django-minio-storage": minio_storage,
+    "minio-py": raw,
+}
+
+
+def workloads(server: Server, storages: dict[str, Any]) -> dict[str, Workload]:
+    """Return what this contender can do, by name; each is told how often."""
+    from django.core.files.base import ContentFile, File
+
+    media, listing, public = storages["media"], storages["listing"], storages["public"]
+    own = uuid.uuid4().hex
+
+    def save(storage: Any, name: str) -> None:
+        storage.save(name, ContentFile(SMALL))
+
+    def fresh() -> str:
+        return f"{own}/{uuid.uuid4().hex}.bin"
+
+    def open_read(name: str) -> None:
+        file = media.open(name)
+        data = file.read()
+        file.close()
+        if data != SMALL:
+            raise AssertionError(f"{name} is not what was saved")
+
+    def save_and_open(count: int) -> None:
+        name = fresh()
+        for number in range(count):
+            save(media, f"{name}/{number}")
+            open_read(f"{name}/{number}")
+
+    def threads(count: int) -> None:
+        with ThreadPoolExecutor(THREADS) as pool:
+            list(pool.map(save_and_open, [max(1, count // THREADS)] * THREADS))
+
+    def save_new(count: int) -> None:
+        for _ in range(count):
+            save(media, fresh())
+
+    def save_over(count: int) -> None:
+        for _ in range(count):
+            save(storages["replacing"], small)
+
+    def delete(count: int) -> None:
+        for name in doomed[:count]:
+            media.delete(name)
+        del doomed[:count]
+
+    def repeated(call: Callable[[], object]) -> Workload:
+        def work(count: int) -> None:
+            for _ in range(count):
+                call()
+
+        return work
+
+    def ask() -> None:
+        media.exists(small)
+        media.size(small)
+        media.get_modified_time(small)
+
+    def head_of_large() -> None:
+        file = media.open("large.bin")
+        if len(file.read(4096)) != 4096:
+            raise AssertionError("the large object is short")
+        file.close()
+
+    def save_large() -> None:
+        with open(server.large, "rb") as source:
+            storages["replacing" if "replacing" in storages else "media"].save(
+                f"{own}/large.bin", File(source)
+            )
+        if "replacing" not in storages:
+            media.delete(f"{own}/large.bin")
+
+    def read_large() -> None:
+        file = media.open("large.bin")
+        size = 0
+        while block := file.read(BLOCK):
+            size += len(block)
+        file.close()
+        if size != os.path.getsize(server.large):
+            raise AssertionError(f"{size} bytes of the large object were read")
+
+    small = f"{own}/small.bin"
+    save(media, small)
+    doomed: list[str] = []
+
+    def prepare_doomed(count: int) -> None:
+        for _ in range(count):
+            doomed.append(fresh())
+            save(media, doomed[-1])
+
+    found: dict[str, Workload] = {
+        "save 4 KiB, new names": save_new,
+        "open + read 4 KiB": repeated(lambda: open_read(small)),
+        "exists + size + mtime": repeated(ask),
+        "(prepare delete)": prepare_doomed,
+        "delete": delete,
+        f"{THREADS} threads, save + open": threads,
+        "url(), private": repeated(lambda: media.url(LINKS_IN)),
+        "url(), public": repeated(lambda: public.url(LINKS_IN)),
+        "listdir, many files": repeated(lambda: listing.listdir("flat")),
+        "listdir, many folders": repeated(lambda: listing.listdir("deep")),
+        "listdir of the root": repeated(lambda: listing.listdir("")),
+        "open large, read 4 KiB, close": repeated(head_of_large),
+        "save large": repeated(save_large),
+        "read large": repeated(read_large),
+    }
+    if "replacing" in storages:
+        found["save 4 KiB over an existing one"] = save_over
+    if cached := storages.get("cached"):
+        save(cached, LINKS_IN)
+        found["url(), private, cached"] = repeated(lambda: cached.url(LINKS_IN))
+    return found
+
+
+def _memory(field: str) -> int:
+    """Return a field of Linux's process status in bytes, 0 elsewhere."""
+    try:
+        with open("/proc/self/status") as status:
+            return next(int(x.split()[1]) * 1024 for x in status if x.startswith(f"{field}:"))
+    except OSError:
+        return 0
+
+
+def _forget_peak() -> None:
+    try:
+        with open("/proc/self/clear_refs", "w") as refs:
+            refs.write("5")
+    except OSError:
+        pass
+
+
+def measure(workload: Workload, count: int) -> dict[str, float]:
+    gc.collect()
+    _forget_peak()
+    idle, requests = _memory("VmRSS"), _requests
+    start = time.perf_counter()
+    workload(count)
+    seconds = time.perf_counter() - start
+    return {
+        "seconds": seconds,
+        "requests": _requests - requests,
+        "peak": max(0, _memory("VmHWM") - idle),
+    }
+
+
+def set_up() -> None:
+    import django
+    from django.conf import settings
+
+    settings.configure(USE_TZ=True, SECRET_KEY="benchmark", LOGGING_CONFIG=None)
+    django.setup()
+
+
+def main() -> None:
+    contender = CONTENDERS[sys.argv[1]]
+    answers = io.TextIOWrapper(os.fdopen(os.dup(1), "wb"), line_buffering=True)
+    os.dup2(2, 1)  # whatever a contender prints is no answer
+    set_up()
+    server = Server()
+    if sys.argv[2:] == ["start"]:
+        print(contender(server)["media"].size("small.bin"), file=answers)
+        return
+    count_requests()
+    known = workloads(server, contender(server))
+    print(json.dumps(sorted(known)), file=answers)
+    for line in sys.stdin:
+        request = json.loads(line)
+        print(json.dumps(measure(known[request["workload"]], request["count"])), file=answers)
+
+
+if __name__ == "__main__":
+    main()
