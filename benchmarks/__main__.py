@@ -10,11 +10,12 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from minio import Minio
 
 from benchmarks import report
-from benchmarks.contenders import OURS, RAW, REQUIREMENTS, Contender, environment, running
+from benchmarks.contenders import RAW, REQUIREMENTS, Contender, environment, running
 from benchmarks.report import MIB, Found, Workload
 from tools.minio_server import Server
 from tools.minio_server import running as running_server
@@ -27,7 +28,7 @@ def workloads(quick: bool) -> list[Workload]:
     small = 60 if quick else 300
     links = 2_000 if quick else 10_000
     large = (64 if quick else 512) * MIB
-    speed = {"unit": " MiB/s", "units": large / MIB, "memory": True, "against": RAW}
+    speed: dict[str, Any] = {"unit": " MiB/s", "units": large / MIB, "memory": True, "against": RAW}
     return [
         Workload("save 4 KiB, new names", small),
         Workload("save 4 KiB over an existing one", small),
@@ -65,9 +66,7 @@ def world(server: Server, quick: bool) -> Iterator[dict[str, str]]:
     keys += [f"deep/{number // each:03}/{number % each:03}.bin" for number in range(150 * each)]
 
     def put(key: str) -> None:
-        client.put_object(
-            bucket_name="bench-listing", object_name=key, data=io.BytesIO(), length=0
-        )
+        client.put_object(bucket_name="bench-listing", object_name=key, data=io.BytesIO(), length=0)
 
     say(f"storing {len(keys):,} objects to list")
     with ThreadPoolExecutor(16) as pool:

@@ -78,7 +78,7 @@ class Contender:
     def start(self) -> float:
         """Return the seconds from starting a process to its first answered call."""
         began = time.perf_counter()
-        command = [self.python, WORKER, self.name, "start"]
+        command: list[str | Path] = [self.python, WORKER, self.name, "start"]
         with subprocess.Popen(command, env=self.env, stdout=subprocess.PIPE) as process:
             assert process.stdout
             if not process.stdout.readline():
@@ -87,7 +87,9 @@ class Contender:
 
 
 @contextmanager
-def running(name: str, python: Path, server: Server, what: Mapping[str, str]) -> Iterator[Contender]:
+def running(
+    name: str, python: Path, server: Server, what: Mapping[str, str]
+) -> Iterator[Contender]:
     env = {
         **os.environ,
         "BENCH_ENDPOINT": server.endpoint,

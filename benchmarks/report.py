@@ -5,15 +5,15 @@ from __future__ import annotations
 import datetime
 import os
 import platform
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from benchmarks.contenders import BASELINE, OURS, RAW, REQUIREMENTS
+from benchmarks.contenders import BASELINE, OURS, REQUIREMENTS
 
 MIB = 2**20
-Row = Mapping[str, str]
+NOTHING = "\N{EN DASH}"
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,11 @@ def table(found: Sequence[Found]) -> str:
         "Memory over what the process had before, at its peak, in MiB:",
         _table(
             ["workload", *names],
-            [[_name(one), *_cells(names, _peak_of(one), "{:.0f}")] for one in found if one.workload.memory],
+            [
+                [_name(one), *_cells(names, _peak_of(one), "{:.0f}")]
+                for one in found
+                if one.workload.memory
+            ],
         ),
     ]
     return "\n\n".join(parts) + "\n"
@@ -86,7 +90,7 @@ def _name(found: Found) -> str:
 
 def _rate(found: Found) -> str:
     if (rates := found.rates.get(BASELINE)) is None:
-        return "–"
+        return NOTHING
     rate = median(rates)
     return f"{rate:,.0f}{found.workload.unit}" if rate >= 10 else f"{rate:.2f}{found.workload.unit}"
 
@@ -100,7 +104,7 @@ def _peak_of(found: Found) -> Callable[[str], float | None]:
 
 
 def _cells(names: Iterable[str], value: Callable[[str], float | None], style: str) -> list[str]:
-    return ["–" if (found := value(name)) is None else style.format(found) for name in names]
+    return [NOTHING if (found := value(name)) is None else style.format(found) for name in names]
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -128,7 +132,7 @@ def plot(found: Sequence[Found], path: Path) -> None:
     markers = dict(zip(names, "o|sv^", strict=False))
     figure = Figure(figsize=(9, 0.42 * len(found) + 1.6), layout="constrained")
     axes = figure.subplots()
-    for place, one in enumerate(reversed(found)):
+    for place in range(len(found)):
         axes.axhline(place, color="0.9", linewidth=1, zorder=0)
     for name in names:
         ratios = [one.ratio(name, BASELINE) for one in reversed(found)]

@@ -70,9 +70,7 @@ class RawStorage:
 
     def save(self, name: str, content: Any) -> None:
         size = content.size
-        self.client.put_object(
-            bucket_name=self.bucket, object_name=name, data=content, length=size
-        )
+        self.client.put_object(bucket_name=self.bucket, object_name=name, data=content, length=size)
 
     def open(self, name: str) -> Any:
         response = self.client.get_object(bucket_name=self.bucket, object_name=name)

@@ -38,19 +38,6 @@ class ObjectStat:
 
 
 @dataclass(frozen=True)
-class Block:
-    """Bytes `[start, start + len(data))` of an object of `total` bytes.
-
-    `original_size` is that of the content of an object that is stored compressed.
-    """
-
-    data: bytes
-    total: int
-    etag: str
-    original_size: int | None = None
-
-
-@dataclass(frozen=True)
 class Entry:
     """One object of a listing."""
 

@@ -18,7 +18,6 @@ from xml.sax.saxutils import escape
 
 from django_minio_backend import errors
 from django_minio_backend.answers import (
-    Block,
     ObjectStat,
     Page,
     child_text,
@@ -27,7 +26,7 @@ from django_minio_backend.answers import (
     page_of,
     stat_of,
 )
-from django_minio_backend.bodies import RangedBody
+from django_minio_backend.bodies import RangedBody, Stream
 from django_minio_backend.errors import StorageError
 from django_minio_backend.options import Options
 from django_minio_backend.parsing import Endpoint
@@ -124,7 +123,7 @@ class Client:
                 raise
             # The answer to a HEAD has no document, and a bare refusal may mean a wrong key or a
             # missing bucket as well. MinIO says it in a header; elsewhere a GET is told.
-            if (opened := self._open_range(key, 0, 1, "")) is not None:
+            if (opened := self._open_range(key, 0, 1)) is not None:
                 opened.close()
             raise
         try:
@@ -132,51 +131,43 @@ class Client:
         except (KeyError, ValueError) as error:
             raise self._unexpected(f"no object's headers: {error!r}", key) from error
 
-    def read(self, key: str, start: int, stop: int, *, etag: str = "") -> Block:
-        """Return the bytes `[start, stop)`, fewer where the object ends before.
+    def stream(self, key: str, start: int, stop: int, like: Stream | None = None) -> Stream:
+        """Return the bytes `[start, stop)` as they arrive, fewer where the object ends before.
 
-        With `etag` raises ObjectChanged when the object is no longer the one of that ETag. A
-        connection that breaks midway is resumed where it broke, MINIO_RETRIES times at most.
+        Raises ObjectChanged when the object is no longer the one that `like` is of. A connection
+        that breaks midway costs a request more.
         """
-        pieces: list[bytes] = []
-        attempts = self._options.retries
-        while True:
-            opened = self._open_range(key, start + sum(map(len, pieces)), stop, etag)
-            if opened is None:
-                return Block(b"", 0, etag)
-            etag = opened.etag
-            try:
-                opened.read_into(pieces)
-            except errors.ServerUnreachable:
-                if attempts == 0:
-                    raise
-                attempts -= 1
-            else:
-                return Block(b"".join(pieces), opened.total, etag, opened.original_size)
 
-    def changed(self, key: str, status: int = 200) -> StorageError:
-        """Return the error for an object that is no longer the one that was being read."""
-        return errors.build(errors.ObjectChanged, self.transport.where.of(key), status=status)
+        def open_at(position: int, earlier: Stream | None) -> RangedBody | None:
+            return self._open_range(key, position, stop, earlier or like)
 
-    def _open_range(self, key: str, start: int, stop: int, etag: str) -> RangedBody | None:
+        return Stream(open_at, start, self._options.retries)
+
+    def _open_range(
+        self, key: str, start: int, stop: int, like: Stream | None = None
+    ) -> RangedBody | None:
         headers = {"Range": f"bytes={start}-{stop - 1}", **self._customer_key}
-        if etag:
-            headers["If-Match"] = f'"{etag}"'
+        if like:
+            headers["If-Match"] = f'"{like.etag}"'
         try:
             response = self.transport.send("GET", key, headers=headers, stream=True)
         except StorageError as error:
             # The server has no bytes for any range of an empty object.
-            if error.status == 416 and start == 0 and not etag:
+            if error.status == 416 and start == 0 and not like:
                 return None
-            if etag and error.status in {404, 412, 416}:
+            if like and error.status in {404, 412, 416}:
                 raise self.changed(key, error.status) from error
             raise
         opened = RangedBody(response, self.transport.where.of(key), start, stop)
         # Not every server, or proxy before it, heeds If-Match.
-        if etag and opened.etag != etag:
+        if like and (opened.etag, opened.total) != (like.etag, like.total):
             opened.close()
             raise self.changed(key)
         return opened
+
+    def changed(self, key: str, status: int = 200) -> StorageError:
+        """Return the error for an object that is no longer the one that was being read."""
+        return errors.build(errors.ObjectChanged, self.transport.where.of(key), status=status)
 
     def delete(self, key: str) -> None:
         """Delete an object; that there is none is no error."""

@@ -16,6 +16,7 @@ import urllib3
 
 from django_minio_backend.options import Options
 from django_minio_backend.parsing import Endpoint
+from django_minio_backend.wire import PoolManager
 
 # As many endpoints as a project's own client keeps after a fork: urllib3's default.
 _POOLS = 10
@@ -48,6 +49,7 @@ class Connection:
 
 
 _managers: dict[Connection, urllib3.PoolManager] = {}
+_pools: dict[Connection, urllib3.HTTPConnectionPool] = {}
 _own_clients: weakref.WeakSet[urllib3.PoolManager] = weakref.WeakSet()
 _lock = threading.Lock()
 
@@ -64,13 +66,20 @@ def manager(connection: Connection, own_client: urllib3.PoolManager | None) -> u
             return _managers.setdefault(connection, _new_manager(connection))
 
 
-def http_pool(manager: urllib3.PoolManager, endpoint: Endpoint) -> urllib3.HTTPConnectionPool:
-    """Return a manager's pool of connections to the endpoint itself."""
-    return manager.connection_from_host(endpoint.host, endpoint.port, endpoint.scheme)
+def http_pool(
+    connection: Connection, own_client: urllib3.PoolManager | None
+) -> urllib3.HTTPConnectionPool:
+    """Return the pool of connections to the endpoint itself."""
+    if own_client is None and connection in _pools:
+        return _pools[connection]
+    at = connection.endpoint
+    pool = manager(connection, own_client).connection_from_host(at.host, at.port, at.scheme)
+    # A manager of ours has this one pool and never lets go of it, so it need not be asked again.
+    return pool if own_client is not None else _pools.setdefault(connection, pool)
 
 
 def _new_manager(connection: Connection) -> urllib3.PoolManager:
-    return urllib3.PoolManager(
+    return PoolManager(
         maxsize=_KEPT,
         timeout=urllib3.Timeout(connect=connection.connect_timeout, read=connection.read_timeout),
         retries=urllib3.Retry(
@@ -92,6 +101,7 @@ def _start_afresh() -> None:
     global _lock
     _lock = threading.Lock()
     _managers.clear()
+    _pools.clear()
     for client in list(_own_clients):
         # Not clear(): another thread of the parent may have held the lock that it takes.
         client.pools = type(client.pools)(_POOLS)

@@ -1,23 +1,25 @@
-"""Objects as readable files: ranges of one version, read ahead where reading is sequential."""
+"""Objects as readable files: ranges of one version, ever larger where reading is sequential."""
 
 from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, BinaryIO
 
 from django_minio_backend import errors
+from django_minio_backend.bodies import Stream
 from django_minio_backend.client import Client
 from django_minio_backend.compression import decompress
 from django_minio_backend.errors import StorageError
 
 #: The first range of a reader, in bytes: a smaller object needs no second request.
 FIRST_RANGE = 2**20
-_LARGEST_RANGE = 8 * 2**20
-_RANGE_AFTER_SEEK = 256 * 2**10
+# Each range costs the server about as much as sending 2 MiB, so there are to be few of them.
+_GROWTH = 4
+_AFTER_SEEK = 256 * 2**10
+# What is held in memory of a range, and what is skipped rather than asked for anew.
+_BLOCK = 2**20
 _BUFFER = 64 * 2**10
 
 
@@ -25,25 +27,30 @@ class ObjectReader(io.RawIOBase):
     """Reads an object, or the bytes `[start, stop)` of it, in ranges, all of one version of it.
 
     Opening it is one request, which fails when there is no such object. Sequential reading asks
-    for ever larger ranges, the next one while this one is read; a seek elsewhere for a small one.
-    Positions and `size` are those of the part that is read, `total` is the object's size.
+    for ever larger ranges, whose bytes arrive while earlier ones are worked on; a seek elsewhere
+    for a small one. Positions and `size` are those of the part that is read, `total` is the
+    object's size.
     """
 
     def __init__(self, client: Client, key: str, start: int = 0, stop: int | None = None) -> None:
+        # What is still arriving, for the process that asked for it.
+        self._stream: Stream | None = None
+        self._process = os.getpid()
         self._client = client
         self._key = key
         self._offset = start
-        self._ahead = ReadAhead()
         first = start + FIRST_RANGE
-        block = client.read(key, start, first if stop is None else min(first, stop))
-        self.total = block.total
-        self.size = (block.total if stop is None else min(stop, block.total)) - start
-        self.original_size = block.original_size
-        self._etag = block.etag
-        self._window = memoryview(block.data)
+        self._version = stream = client.stream(
+            key, start, first if stop is None else min(first, stop)
+        )
+        self.total = stream.total
+        self.size = (stream.total if stop is None else min(stop, stream.total)) - start
+        self.original_size = stream.original_size
+        self._window = memoryview(stream.read(FIRST_RANGE))
         self._window_start = 0
         self._position = 0
         self._range = FIRST_RANGE
+        self._stream = stream
 
     def readable(self) -> bool:
         return True
@@ -74,7 +81,7 @@ class ObjectReader(io.RawIOBase):
 
     def close(self) -> None:
         self._window = memoryview(b"")
-        self._ahead.stop()
+        self._stop()
         super().close()
 
     def _next(self, most: int) -> memoryview:
@@ -82,7 +89,7 @@ class ObjectReader(io.RawIOBase):
         self._check_open()
         if self._position >= self.size or not most:
             return memoryview(b"")
-        if not self._window_start <= self._position < self._window_stop:
+        while not self._window_start <= self._position < self._window_stop:
             self._fetch()
         start = self._position - self._window_start
         piece = self._window[start : start + most]
@@ -94,67 +101,44 @@ class ObjectReader(io.RawIOBase):
         return self._window_start + len(self._window)
 
     def _fetch(self) -> None:
-        sequential = self._position == self._window_stop
-        self._range = min(self._range * 2, _LARGEST_RANGE) if sequential else _RANGE_AFTER_SEEK
-        start, stop = self._position, min(self._position + self._range, self.size)
-        # Two large windows at once would double what reading costs in memory.
-        self._window = memoryview(b"")
-        if not sequential:
-            # Formats with a directory at their end (zip, parquet) read it from back to front.
-            start = min(start, max(0, self.size - self._range))
-            data = self._read(start, stop)
-        else:
-            data = self._ahead.take(start) or self._read(start, stop)
-            following = start + len(data)
-            if following < self.size:
-                further = min(self._range * 2, _LARGEST_RANGE)
-                self._ahead.begin(self._read, following, min(following + further, self.size))
+        """Make the window one that holds the position, or is nearer to it."""
+        start, data = self._window_stop, b""
+        # Two blocks at once would double what reading costs in memory.
+        self._window, self._window_start = memoryview(b""), start
+        if 0 <= self._position - start <= _BLOCK:
+            data = self._arriving()
+        if not data:
+            start, size = self._position, self._range * _GROWTH
+            if start != self._window_start:
+                # Formats with a directory at their end (zip, parquet) read it from back to front.
+                start, size = min(start, max(0, self.size - _AFTER_SEEK)), _AFTER_SEEK
+            self._begin(start, size)
+            data = self._arriving()
         self._window, self._window_start = memoryview(data), start
 
-    def _read(self, start: int, stop: int) -> bytes:
-        offset = self._offset
-        block = self._client.read(self._key, offset + start, offset + stop, etag=self._etag)
-        if block.total != self.total:
-            raise self._client.changed(self._key)
-        return block.data
+    def _begin(self, start: int, size: int) -> None:
+        """Ask for the `size` bytes from `start`."""
+        self._stop()
+        first, stop = self._offset + start, self._offset + min(start + size, self.size)
+        self._stream = self._client.stream(self._key, first, stop, like=self._version)
+        self._range, self._process = size, os.getpid()
+
+    def _arriving(self) -> bytes:
+        """Return the next block of the range, nothing when it is at its end."""
+        if self._stream is None or self._process != os.getpid():
+            return b""
+        return self._stream.read(_BLOCK)
+
+    def _stop(self) -> None:
+        """Give up what has not arrived."""
+        # A forked child has its parent's connection too, and must leave it alone.
+        if self._stream is not None and self._process == os.getpid():
+            self._stream.close()
+        self._stream = None
 
     def _check_open(self) -> None:
         if self.closed:
             raise ValueError("I/O operation on closed file")
-
-
-class ReadAhead:
-    """Reads the range that is likely wanted next, in a thread of its own, one at a time."""
-
-    def __init__(self) -> None:
-        self._threads: ThreadPoolExecutor | None = None
-        self._process = 0
-        self._start = 0
-        self._coming: Future[bytes] | None = None
-
-    def begin(self, read: Callable[[int, int], bytes], start: int, stop: int) -> None:
-        """Start reading `[start, stop)`. The reader is not held on to, lest both live for ever."""
-        if self._threads is None or self._process != os.getpid():
-            self._threads = ThreadPoolExecutor(1, thread_name_prefix="read-ahead")
-            self._process = os.getpid()
-        self._start, self._coming = start, self._threads.submit(read, start, stop)
-
-    def take(self, start: int) -> bytes:
-        """Return the bytes from `start`, waiting for them; b"" when others are on their way.
-
-        Raises what reading them did.
-        """
-        coming, self._coming = self._coming, None
-        # A fork leaves the thread behind, and its answer would never come.
-        if coming is None or self._start != start or self._process != os.getpid():
-            return b""
-        return coming.result()
-
-    def stop(self) -> None:
-        self._coming = None
-        if self._threads is not None:
-            self._threads.shutdown(wait=False, cancel_futures=True)
-            self._threads = None
 
 
 def open_content(client: Client, key: str, start: int = 0, stop: int | None = None) -> BinaryIO:

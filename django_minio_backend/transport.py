@@ -102,13 +102,14 @@ class Transport:
         preload: bool,
         limits: Mapping[str, Any],
     ) -> Response:
-        pool: Any = pools.manager(self._connection, self._own_client)
-        # A proxy must see the whole URL, which is the manager's business.
-        if pool.proxy is None:
-            pool = pools.http_pool(pool, self._endpoint)
-            limits = {"assert_same_host": False, **limits}
-        else:
+        pool: Any = self._own_client
+        # A proxy must see the whole URL, which is its manager's business.
+        if pool is not None and pool.proxy is not None:
+            pool = pools.manager(self._connection, pool)
             target = f"{self._endpoint.url}{target}"
+        else:
+            pool = pools.http_pool(self._connection, pool)
+            limits = {"assert_same_host": False, **limits}
         response: Response = pool.urlopen(
             method,
             target,

@@ -10,7 +10,7 @@ import django_minio_backend
 
 PACKAGE = Path(django_minio_backend.__file__).parent
 LAYERS = [
-    {"compression", "errors", "names", "policies", "ranges", "signing"},
+    {"compression", "errors", "names", "policies", "ranges", "signing", "wire"},
     {"parsing"},
     {"headers"},
     {"options"},

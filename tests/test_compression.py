@@ -21,7 +21,7 @@ def zipping(buckets: Buckets, recorder: Recorder) -> MinioBackend:
 
 def stored(storage: MinioBackend, name: str) -> bytes:
     """Return the bytes that the server holds, whatever they stand for."""
-    return storage.s3.read(name, 0, 100 * MIB).data
+    return storage.s3.stream(name, 0, 100 * MIB).read(100 * MIB)
 
 
 def test_text_is_stored_compressed_and_read_back_as_it_was(

@@ -29,7 +29,7 @@ def test_threads_share_a_pool_and_reuse_its_connections(buckets: Buckets) -> Non
         return MinioBackend(MINIO_READ_TIMEOUT=59)
 
     own().save("first.txt", ContentFile(b"x"))
-    pool = pools.http_pool(manager_of(own()), own().options.endpoint)
+    pool = pools.http_pool(pools.Connection.of(own().options), None)
     before, threads_count = pool.num_requests, 4
     start = threading.Barrier(threads_count)
 
@@ -83,7 +83,7 @@ for storage in storages:
     storage.save("parent.txt", ContentFile(b"x"))
 def pool_of(storage):
     connection = pools.Connection.of(storage.options)
-    return pools.http_pool(pools.manager(connection, storage.HTTP_CLIENT), connection.endpoint)
+    return pools.http_pool(connection, storage.HTTP_CLIENT)
 before = [pool_of(storage) for storage in storages]
 if os.fork() == 0:
     after = [pool_of(storage) for storage in storages]

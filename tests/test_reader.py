@@ -13,7 +13,10 @@ from django.core.files.base import ContentFile
 from django_minio_backend import MinioBackend
 from django_minio_backend.errors import ObjectChanged, StorageError
 from tests.conftest import Buckets, Recorder
+from tests.hostile import Answer, hostile, storage_at
+from tests.scripts import run_script
 from tests.test_uploads import MIB
+from tools.minio_server import Server
 
 
 def test_opening_reads_no_more_than_the_first_range(buckets: Buckets, recorder: Recorder) -> None:
@@ -34,7 +37,6 @@ def test_a_file_left_open_goes_with_its_last_reference(storage: MinioBackend) ->
     gc.collect()
     gc.disable()
     try:
-        cast(Any, raw())._ahead._threads.shutdown(wait=True)  # it reads ahead no more
         del file
         assert raw() is None
     finally:
@@ -129,13 +131,13 @@ def test_an_object_replaced_while_it_is_read_is_an_error(buckets: Buckets) -> No
             file.read()
 
 
-def test_ranges_grow_no_further_than_their_limit(buckets: Buckets, recorder: Recorder) -> None:
+def test_ever_larger_ranges_are_asked_for(buckets: Buckets, recorder: Recorder) -> None:
     storage = MinioBackend(http_client=recorder)
     storage.save("a.bin", ContentFile(b"x" * 40 * MIB))
     recorder.requests.clear()
     storage.open("a.bin").read()
-    # 1 + 2 + 4 + 8 + 8 + 8 + 8 + 1
-    assert len(recorder.requests) == 8
+    # 1 + 4 + 16 + 19
+    assert len(recorder.requests) == 4
 
 
 def test_an_object_replaced_by_an_empty_one_is_not_the_end_of_the_old(buckets: Buckets) -> None:
@@ -148,3 +150,54 @@ def test_an_object_replaced_by_an_empty_one_is_not_the_end_of_the_old(buckets: B
         file.seek(0)
         with pytest.raises(ObjectChanged):
             file.read()
+
+
+def test_a_short_way_ahead_is_read_over_and_a_long_one_asked_for(
+    buckets: Buckets, recorder: Recorder
+) -> None:
+    data = os.urandom(24 * MIB)
+    storage = MinioBackend(http_client=recorder)
+    storage.save("a.bin", ContentFile(data))
+    with storage.open("a.bin") as file:
+        file.read(6 * MIB)
+        recorder.requests.clear()
+        for position in (6 * MIB + 100, 7 * MIB + 100, 7 * MIB + 50):
+            file.seek(position)
+            assert file.read(10) == data[position : position + 10]
+        assert recorder.requests == []
+        file.seek(20 * MIB)
+        assert file.read(10) == data[20 * MIB : 20 * MIB + 10]
+        assert len(recorder.requests) == 1
+        file.seek(0)
+        assert file.read() == data
+
+
+def test_a_connection_that_breaks_again_and_again_is_resumed_while_there_is_progress() -> None:
+    size = 6
+
+    def rest(start: int) -> Answer:
+        given = {"Content-Range": f"bytes {start}-{size - 1}/{size}", "ETag": '"e"'}
+        return Answer(206, "abcdef"[start:], given, cut=1)
+
+    with hostile(*map(rest, range(size))) as server:
+        file = storage_at(server.endpoint, MINIO_RETRIES=1).open("a.bin")
+        assert file.read() == b"abcdef"
+
+
+FORK = """
+from django_minio_backend import MinioBackend
+file = MinioBackend(sys.argv[1]).open("a.bin")
+start = file.read(3 * 2**20)
+if os.fork() == 0:
+    file.read()
+    os._exit(0)
+assert os.waitstatus_to_exitcode(os.wait()[1]) == 0
+rest = file.read()
+assert (start + rest).count(b"x") == 12 * 2**20, len(rest)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_child_reads_on_by_itself(storage: MinioBackend, server: Server) -> None:
+    storage.save("a.bin", ContentFile(b"x" * 12 * MIB))
+    run_script(FORK, server, storage.bucket)
