@@ -21,6 +21,7 @@ from tools.minio_server import Server
 from tools.minio_server import running as running_server
 from tools.processes import say
 
+START = "process start to first answer"
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -80,10 +81,12 @@ def world(server: Server, quick: bool) -> Iterator[dict[str, str]]:
         yield {**names, "BENCH_LARGE": large.name}
 
 
-def measure(contenders: Sequence[Contender], quick: bool) -> list[Found]:
+def measure(contenders: Sequence[Contender], quick: bool, named: str) -> list[Found]:
     found = []
     rounds = 2 if quick else 7
     for workload in workloads(quick):
+        if named not in workload.name:
+            continue
         able = [one for one in contenders if workload.name in one.workloads]
         results = Found(workload)
         for turn in range(rounds):
@@ -96,12 +99,13 @@ def measure(contenders: Sequence[Contender], quick: bool) -> list[Found]:
                     contender.measure(workload.name, min(workload.count, 3))  # warm
                 results.add(contender.name, **contender.measure(workload.name, workload.count))
         found.append(results)
-    found.append(_starts(contenders, rounds))
+    if named in START:
+        found.append(_starts(contenders, rounds))
     return found
 
 
 def _starts(contenders: Sequence[Contender], rounds: int) -> Found:
-    results = Found(Workload("process start to first answer", 1, against=RAW))
+    results = Found(Workload(START, 1, against=RAW))
     for turn in range(rounds + 1):
         for contender in contenders:
             seconds = contender.start()
@@ -115,6 +119,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer, smaller, written nowhere")
     parser.add_argument("--only", nargs="+", default=list(REQUIREMENTS), choices=[*REQUIREMENTS])
+    parser.add_argument("--workload", default="", help="those whose name holds this; not written")
     arguments = parser.parse_args()
     pythons = {name: environment(name) for name in arguments.only}
     with ExitStack() as stack:
@@ -124,10 +129,10 @@ def main() -> None:
             stack.enter_context(running(name, python, server, what))
             for name, python in pythons.items()
         ]
-        found = measure(contenders, arguments.quick)
+        found = measure(contenders, arguments.quick, arguments.workload)
     text = report.table(found)
     print(text)
-    if not arguments.quick:
+    if not arguments.quick and not arguments.workload:
         RESULTS.mkdir(exist_ok=True)
         (RESULTS / "README.md").write_text(f"# Results of `make bench`\n\n{text}\n![](plot.svg)\n")
         report.plot(found, RESULTS / "plot.svg")

@@ -5,15 +5,9 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Sto
 
 from __future__ import annotations
 
-import base64
-import dataclasses
-import hashlib
 import io
-import json
-import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
 from xml.sax.saxutils import escape
 
 from django_minio_backend import errors
@@ -27,11 +21,13 @@ from django_minio_backend.answers import (
     stat_of,
 )
 from django_minio_backend.bodies import RangedBody, Stream
+from django_minio_backend.bucket_client import BucketClient, content_md5, md5
 from django_minio_backend.errors import StorageError
 from django_minio_backend.options import Options
 from django_minio_backend.parsing import Endpoint
 from django_minio_backend.signing import Credentials
-from django_minio_backend.transport import Body, Content, Response, Transport
+from django_minio_backend.sources import SignedChunks
+from django_minio_backend.transport import Body, Content, Response
 
 #: S3's limit for one PUT. https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 MAX_SINGLE_PUT = 5 * 2**30
@@ -39,32 +35,26 @@ MAX_PARTS = 10_000
 
 _CUSTOMER_KEY = "x-amz-server-side-encryption-customer-"
 _ONLY_NEW = {"If-None-Match": "*"}
-# Servers that have always refused content whose SHA-256 is not the one that was signed.
-_CHECK_CONTENT = frozenset({"minio", "versitygw", "amazons3"})
+# Servers that have always refused content whose SHA-256 is not the one that was signed, and taken
+# signed chunks.
+_KNOWN = frozenset({"minio", "versitygw", "amazons3"})
 _refuses_taken_names: dict[Endpoint, bool] = {}
 
 
-class Client:
-    """S3 for one bucket. Every method is one request unless it says otherwise.
+class Client(BucketClient):
+    """S3 for one bucket and its objects. Every method is one request unless it says otherwise.
 
     All raise the `StorageError` of what went wrong.
     """
 
     def __init__(self, options: Options, credentials: Callable[[], Credentials]) -> None:
-        self._options = options
-        self._credentials = credentials
-        self.transport = Transport(options, credentials)
+        super().__init__(options, credentials)
         # An encryption key that the client holds goes with every request that touches content.
         self._customer_key = {
             name: value
             for name, value in options.sse.items()
             if name.lower().startswith(_CUSTOMER_KEY)
         }
-
-    def for_bucket(self, bucket: str) -> Client:
-        return Client(dataclasses.replace(self._options, bucket=bucket), self._credentials)
-
-    # Objects
 
     def put(
         self,
@@ -77,18 +67,31 @@ class Client:
     ) -> None:
         """Store an object; with `only_new` raise ObjectExists when there is one already.
 
-        A `body` that is a stream must be able to seek and needs its hex digest.
+        A `body` that is a stream must be able to seek and needs its hex digest, or to be chunks.
         """
         sent = {**headers, **(_ONLY_NEW if only_new else {})}
         if isinstance(body, Content) and is_locked(headers):
-            sent["Content-MD5"] = content_md5(_md5(body))
+            sent["Content-MD5"] = content_md5(md5(body))
         try:
             response = self.transport.send("PUT", key, headers=sent, body=body, sha256=sha256)
         except errors.ObjectExists as error:
             if not (error.repeated and self._holds(key, body)):
                 raise
+        except errors.InvalidCredentials as error:
+            # A chunk that was damaged on its way has the wrong signature, as one by a stranger.
+            if not isinstance(body, SignedChunks) or not self._credentials_work():
+                raise
+            where = self.transport.where.of(key)
+            raise errors.build(
+                errors.IntegrityError, where, detail=str(error.__cause__), code=error.code
+            ) from error
         else:
             self._stored_etag(response, key)
+
+    @property
+    def takes_signed_chunks(self) -> bool:
+        """Whether the server is known to; False before it has first answered."""
+        return self.transport.server.lower() in _KNOWN
 
     @property
     def refuses_taken_names(self) -> bool | None:
@@ -103,7 +106,7 @@ class Client:
         the condition says so before it looks at the content, and one that checks content stores
         nothing either way. Only servers that are known to check it are asked.
         """
-        if self.transport.server not in _CHECK_CONTENT:
+        if self.transport.server.lower() not in _KNOWN:
             _refuses_taken_names[self._options.endpoint] = False
             return
         headers = {**_ONLY_NEW, "Content-Length": "1"}
@@ -201,8 +204,6 @@ class Client:
             seen.add(following)
             token = following
 
-    # Uploads in parts
-
     def start_parts(self, key: str, headers: Mapping[str, str]) -> str:
         """Begin an upload in parts and return its id."""
         response = self.transport.send("POST", key, query=[("uploads", "")], headers=headers)
@@ -249,100 +250,25 @@ class Client:
         """Throw the parts of an unfinished upload away."""
         self.transport.send("DELETE", key, query=[("uploadId", upload)])
 
-    # The bucket
-
-    def bucket_exists(self) -> bool:
-        """Say whether the bucket is there; a second request where a bare 404 may mean anything."""
+    def _credentials_work(self) -> bool:
         try:
-            self.transport.send("HEAD")
-        except errors.BucketNotFound as error:
-            if error.code:
-                return False
-            try:
-                self.probe()
-            except errors.BucketNotFound:
-                return False
+            self.probe()
+        except StorageError as error:
+            return not isinstance(error, errors.InvalidCredentials)
         return True
-
-    def make_bucket(self) -> None:
-        """Create the bucket; that it is there and ours already is no error."""
-        region = self._options.region
-        body = b"" if region == "us-east-1" else _LOCATION.format(escape(region)).encode()
-        try:
-            self.transport.send("PUT", body=body)
-        except StorageError as error:
-            if error.code != "BucketAlreadyOwnedByYou":
-                raise
-
-    def probe(self, **limits: Any) -> None:
-        """Ask for one name of the bucket: a refusal of that says why, as a HEAD's cannot."""
-        query = [("list-type", "2"), ("max-keys", "1")]
-        self._xml(self.transport.send("GET", query=query, **limits), "ListBucketResult")
-
-    def policy(self) -> dict[str, Any] | None:
-        """Return the bucket's policy, None when it has none."""
-        try:
-            response = self.transport.send("GET", query=[("policy", "")])
-        except StorageError as error:
-            if error.code == "NoSuchBucketPolicy":
-                return None
-            raise
-        try:
-            found: dict[str, Any] = json.loads(response.data)
-        except ValueError as error:
-            raise self._unexpected(f"the policy is no JSON: {error}") from error
-        return found
-
-    def set_policy(self, policy: Mapping[str, Any] | None) -> None:
-        """Give the bucket a policy; None takes it away."""
-        if policy is None:
-            self.transport.send("DELETE", query=[("policy", "")])
-        else:
-            body = json.dumps(policy).encode()
-            headers = {"Content-MD5": content_md5(_md5(body))}
-            self.transport.send("PUT", query=[("policy", "")], headers=headers, body=body)
 
     def _holds(self, key: str, body: Body) -> bool:
         """Say whether the object is what was just sent: a repeated PUT may find its own work."""
         if not isinstance(body, Content):
             return False
-        return self.stat(key).etag == _md5(body).hex()
+        return self.stat(key).etag == md5(body).hex()
 
     def _stored_etag(self, response: Response, key: str) -> str:
         if etag := etag_of(response.headers.get("ETag", "")):
             return etag
         raise self._unexpected("something was stored without an ETag", key)
 
-    def _xml(self, response: Response, *expected: str) -> ET.Element:
-        try:
-            root = ET.fromstring(response.data)
-        except ET.ParseError as error:
-            raise self._unexpected(f"the answer is no XML: {error}") from error
-        if local_name(root) not in expected:
-            raise self._unexpected(f"a <{local_name(root)}> came instead of a <{expected[0]}>")
-        return root
-
-    def _unexpected(self, detail: str, key: str = "") -> StorageError:
-        return errors.build(
-            errors.UnexpectedAnswer, self.transport.where.of(key), detail=detail, status=200
-        )
-
-
-_LOCATION = (
-    '<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
-    "<LocationConstraint>{}</LocationConstraint></CreateBucketConfiguration>"
-)
-
 
 def is_locked(headers: Mapping[str, str]) -> bool:
     """Say whether the headers lock the object, for which S3 wants a Content-MD5 as well."""
     return any(name.lower().startswith("x-amz-object-lock") for name in headers)
-
-
-def content_md5(digest: bytes) -> str:
-    """Return the value of Content-MD5. https://www.rfc-editor.org/rfc/rfc1864"""
-    return base64.b64encode(digest).decode()
-
-
-def _md5(body: Content) -> bytes:
-    return hashlib.md5(body, usedforsecurity=False).digest()

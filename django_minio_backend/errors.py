@@ -7,7 +7,7 @@ wrong, where, and what to do. Only a 404 for an object is a `FileNotFoundError`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
 
@@ -29,7 +29,7 @@ class Where:
     name: str = ""
 
     def of(self, name: str) -> Where:
-        return replace(self, name=name)
+        return Where(self.alias, self.bucket, name)
 
     def __str__(self) -> str:
         parts = [f"storage '{self.alias}'", f"bucket '{self.bucket}'"]
@@ -93,6 +93,12 @@ class InvalidObjectName(StorageError, SuspiciousFileOperation):
         "The server allows no object of this name: MinIO's limit for each segment between "
         "slashes is 255 bytes, and some servers have no file where there is a folder."
     )
+
+
+class BucketTaken(StorageError):
+    """A bucket cannot be created because somebody else has one of this name."""
+
+    advice = "The bucket belongs to somebody else: choose another name."
 
 
 class AccessDenied(StorageError, PermissionError):
@@ -189,6 +195,7 @@ _BY_CODE: dict[str, type[StorageError]] = {
     "NotImplemented": NotSupported,
     "XMinioServerNotInitialized": ServerFault,
     "NoSuchBucket": BucketNotFound,
+    "BucketAlreadyExists": BucketTaken,
     "AccessDenied": AccessDenied,
     "AllAccessDisabled": AccessDenied,
     "AccountProblem": AccessDenied,

@@ -32,6 +32,25 @@ def public_read(bucket: str) -> dict[str, Any]:
     }
 
 
+def fault(policy: Any) -> str:
+    """Return what is wrong with a policy's form, "" when nothing is.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html
+    """
+    if not isinstance(policy, Mapping):
+        return f"is no policy but {type(policy).__name__}"
+    statements = _as_list(policy.get("Statement"))
+    if not statements or not all(isinstance(one, Mapping) for one in statements):
+        return "has no list of statements under 'Statement'"
+    for statement in statements:
+        if statement.get("Effect") not in {"Allow", "Deny"}:
+            return "has a statement whose 'Effect' is neither 'Allow' nor 'Deny'"
+        for name in ("Principal", "Action", "Resource"):
+            if not statement.get(name) and not statement.get(f"Not{name}"):
+                return f"has a statement without '{name}'"
+    return ""
+
+
 def canonical(policy: Policy) -> list[dict[str, Any]]:
     """Return `policy` in a form that is equal for policies that mean the same.
 

@@ -16,10 +16,12 @@ from django_minio_backend.errors import StorageError
 #: The first range of a reader, in bytes: a smaller object needs no second request.
 FIRST_RANGE = 2**20
 # Each range costs the server about as much as sending 2 MiB, so there are to be few of them.
-_GROWTH = 4
+_GROWTH = 8
 _AFTER_SEEK = 256 * 2**10
-# What is held in memory of a range, and what is skipped rather than asked for anew.
-_BLOCK = 2**20
+# What is read of a range at once, small enough for a processor's cache.
+_BLOCK = 256 * 2**10
+# What is read over rather than left out by asking anew.
+_SKIP = 2**20
 _BUFFER = 64 * 2**10
 
 
@@ -105,7 +107,7 @@ class ObjectReader(io.RawIOBase):
         start, data = self._window_stop, b""
         # Two blocks at once would double what reading costs in memory.
         self._window, self._window_start = memoryview(b""), start
-        if 0 <= self._position - start <= _BLOCK:
+        if 0 <= self._position - start <= _SKIP:
             data = self._arriving()
         if not data:
             start, size = self._position, self._range * _GROWTH

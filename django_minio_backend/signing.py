@@ -2,6 +2,7 @@
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
 https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
+https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from urllib.parse import quote
 ALGORITHM = "AWS4-HMAC-SHA256"
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
+#: In place of a payload's digest: it comes in chunks, each with a signature of its own.
+SIGNED_CHUNKS = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
 
 Query = Iterable[tuple[str, str]]
 
@@ -69,6 +72,13 @@ class Signer:
         )
         return result
 
+    def chunk_signer(self, credentials: Credentials, signed: Mapping[str, str]) -> ChunkSigner:
+        """Return what signs the chunks of the request whose headers `headers` has signed."""
+        amz_date = signed["x-amz-date"]
+        key = self._key(credentials, amz_date[:8])
+        seed = signed["Authorization"].rpartition("=")[2]
+        return ChunkSigner(key, f"{amz_date}\n{self._scope(amz_date)}", seed)
+
     def presigner(
         self, credentials: Credentials, when: datetime.datetime, expires: int, host: str
     ) -> Presigner:
@@ -104,6 +114,26 @@ class Signer:
                 key = hmac.digest(key, part.encode(), "sha256")
             self._derived = (credentials, day, key)
         return key
+
+
+class ChunkSigner:
+    """Signs the chunks of one request's payload in their order, each along with the one before."""
+
+    def __init__(self, key: bytes, when_and_scope: str, seed: str) -> None:
+        self._key = key
+        self._start = f"{ALGORITHM}-PAYLOAD\n{when_and_scope}\n"
+        self._seed = self._latest = seed
+
+    def rewind(self) -> None:
+        """Begin again with the first chunk."""
+        self._latest = self._seed
+
+    def sign(self, chunk: bytes) -> str:
+        """Return the signature of the next chunk; the last one is empty."""
+        digest = hashlib.sha256(chunk).hexdigest()
+        to_sign = f"{self._start}{self._latest}\n{EMPTY_SHA256}\n{digest}"
+        self._latest = hmac.digest(self._key, to_sign.encode(), "sha256").hex()
+        return self._latest
 
 
 class Presigner:

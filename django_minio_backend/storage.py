@@ -22,7 +22,7 @@ from django_minio_backend.files import S3File, open_object
 from django_minio_backend.links import answer_parameters
 from django_minio_backend.parsing import Endpoint
 from django_minio_backend.reader import open_content
-from django_minio_backend.uploads import Upload, can_rewind, is_small
+from django_minio_backend.uploads import Upload, can_rewind, held, is_small
 
 # How often a save looks for another name when others keep taking the one it found.
 _ATTEMPTS = 16
@@ -84,8 +84,10 @@ class MinioBackend(ConfiguredStorage):
             content = ContentFile(content if isinstance(content, str) else bytes(content))
         if self.options.bucket_check_on_save:
             buckets.ensure_once(self.s3, self.options)
-        small = is_small(content, self.options.multipart_part_size)
-        only_new = small and not self.options.replace_existing
+        part_size = self.options.multipart_part_size
+        if not self.options.replace_existing:
+            content = held(content, part_size)
+        only_new = not self.options.replace_existing and is_small(content, part_size)
         token = _guesses.set(_Guesses(self) if only_new and self.s3.refuses_taken_names else None)
         try:
             for _ in range(_ATTEMPTS):

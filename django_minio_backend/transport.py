@@ -9,7 +9,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from email.utils import parsedate_to_datetime
-from typing import IO, Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import urllib3
@@ -22,17 +22,28 @@ from django_minio_backend.names import quote_key
 from django_minio_backend.options import Options
 from django_minio_backend.parsing import Endpoint
 from django_minio_backend.signing import EMPTY_SHA256, Credentials, Query, Signer, encode_query
+from django_minio_backend.sources import SignedChunks
 
 Response = urllib3.BaseHTTPResponse
 Content = bytes | bytearray
-Body = Content | IO[bytes]
+
+
+class Readable(Protocol):
+    """A body that is read while it is sent, and from its start when it is sent again."""
+
+    def read(self, count: int = -1, /) -> bytes | memoryview: ...
+    def tell(self) -> int: ...
+    def seek(self, position: int, /) -> int: ...
+
+
+Body = Content | Readable
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html (RequestTimeTooSkewed)
 _TOLERATED_SKEW = datetime.timedelta(minutes=15)
 # An error document is a few hundred bytes; whatever is longer is no error document.
 _MAX_ERROR_BYTES = 64 * 1024
-# What each endpoint called itself when it last answered.
-_servers: dict[Endpoint, str] = {}
+# When each endpoint last answered, and with which headers.
+_answers: dict[Endpoint, tuple[datetime.datetime, Mapping[str, str]]] = {}
 
 
 class Transport:
@@ -60,38 +71,48 @@ class Transport:
     ) -> Response:
         """Send one request to the bucket or to an object in it and return a 2xx answer.
 
-        `sha256` is the hex digest of a `body` that is a stream. With `stream` the answer's body
-        is left to be read and the connection to be given back by the caller. `limits` are
-        urllib3's `timeout` and `retries`, where a request needs its own.
+        `sha256` is the hex digest of a `body` that is a stream, or says that it comes in chunks.
+        With `stream` the answer's body is left to be read and the connection to be given back by
+        the caller. `limits` are urllib3's `timeout` and `retries`, where a request needs its own.
 
         Raises the `StorageError` that the answer, or its absence, stands for.
         """
         path = f"/{self.where.bucket}/{quote_key(key)}" if key else f"/{self.where.bucket}"
         if isinstance(body, Content):
             sha256 = hashlib.sha256(body).hexdigest() if body else EMPTY_SHA256
-        encoded = encode_query(query)
+        encoded, sent = encode_query(query), utc_now()
+        credentials = self._credentials()
         signed = self._signer.headers(
-            self._credentials(),
-            utc_now(),
+            credentials,
+            sent,
             method,
             path,
             encoded,
             {"Host": self._endpoint.netloc, **(headers or {})},
             sha256,
         )
+        if isinstance(body, SignedChunks):
+            body.sign_with(self._signer.chunk_signer(credentials, signed))
         where = self.where.of(key)
         target = f"{path}?{encoded}" if encoded else path
         with translated(where):
             response = self._exchange(method, target, signed, body, not stream, limits)
-            _servers[self._endpoint] = response.headers.get("Server", "")
+            _answers[self._endpoint] = (sent, response.headers)
             if response.status >= 300:
                 raise _failure(response, where, method)
         return response
 
     @property
     def server(self) -> str:
-        """What the server calls itself, lower case, no version; "" before it has answered."""
-        return _servers.get(self._endpoint, "").partition("/")[0].lower()
+        """What the server calls itself, without its version; "" before it has answered."""
+        _, headers = _answers.get(self._endpoint, (None, {}))
+        return headers.get("Server", "").partition("/")[0]
+
+    @property
+    def clock_difference(self) -> datetime.timedelta | None:
+        """How far the server's clock was ahead of ours when it last answered; None: it said not."""
+        at, headers = _answers.get(self._endpoint, (utc_now(), {}))
+        return _ahead(headers.get("Date", ""), at)
 
     def _exchange(
         self,
@@ -167,11 +188,16 @@ def _kind(response: Response, code: str, where: Where, method: str) -> type[Stor
 
 def _clocks_differ(response: Response) -> bool:
     """Say whether the server's clock is further from ours than S3 tolerates."""
+    ahead = _ahead(response.headers.get("Date", ""), utc_now())
+    return ahead is not None and abs(ahead) > _TOLERATED_SKEW
+
+
+def _ahead(date: str, now: datetime.datetime) -> datetime.timedelta | None:
     try:
-        theirs = parsedate_to_datetime(response.headers.get("Date", ""))
+        theirs = parsedate_to_datetime(date)
     except ValueError:
-        return False
-    return theirs.tzinfo is not None and abs(theirs - utc_now()) > _TOLERATED_SKEW
+        return None
+    return theirs - now if theirs.tzinfo is not None else None
 
 
 def _read_error(response: Response) -> errors.S3Failure:

@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import IO, Any, cast
 
-from django.core.files.base import File
+from django.core.files.base import ContentFile, File
 
-from django_minio_backend.client import MAX_PARTS, MAX_SINGLE_PUT, Client, content_md5, is_locked
+from django_minio_backend.bucket_client import content_md5
+from django_minio_backend.client import MAX_PARTS, MAX_SINGLE_PUT, Client, is_locked
 from django_minio_backend.compression import compress
 from django_minio_backend.errors import StorageError
-from django_minio_backend.transport import Content
-
-_HASH_BLOCK = 2**20
+from django_minio_backend.signing import SIGNED_CHUNKS
+from django_minio_backend.sources import SignedChunks, Source
+from django_minio_backend.transport import Body, Content
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,9 @@ class Upload:
         """Store all of `content`, from its start when it can seek.
 
         Up to one part is sent at once from memory. More goes in one request too when its size is
-        known, read twice: for the checksum and for sending. Else it goes in parts. With `only_new`
-        raises ObjectExists, nothing stored, when there is an object already. What reading the
-        content raises is raised as it is, with nothing stored.
+        known, read once more before that where the server may not take signed chunks. Else it goes
+        in parts. With `only_new` raises ObjectExists, nothing stored, when there is an object
+        already. What reading the content raises is raised as it is, with nothing stored.
         """
         self._send(client, key, content)
         self.stored(key)
@@ -52,7 +53,7 @@ class Upload:
         size = binary_size(content)
         self._announce(key, size)
         if size is not None and self._fits_one_request(size):
-            _HashedBody(content, size, self._advance).send(client, key, self)
+            self._send_whole(client, key, Source(content, size, self._advance))
             return
         blocks = read_blocks(content, max(self.part_size, -(-(size or 0) // MAX_PARTS)))
         head = list(islice(blocks, 2))
@@ -71,6 +72,23 @@ class Upload:
     def _fits_one_request(self, size: int) -> bool:
         in_parts = self.parts_from is not None and size >= self.parts_from
         return self.part_size < size <= MAX_SINGLE_PUT and not in_parts
+
+    def _send_whole(self, client: Client, key: str, source: Source) -> None:
+        headers = dict(self.headers)
+        body: Body
+        if client.takes_signed_chunks and not is_locked(headers):
+            body, sha256 = SignedChunks(source), SIGNED_CHUNKS
+            headers["Content-Length"] = str(body.length)
+            headers["x-amz-decoded-content-length"] = str(source.size)
+        else:
+            body, sha256 = source, _digest(source, headers)
+            headers["Content-Length"] = str(source.size)
+        try:
+            client.put(key, body, headers, sha256=sha256, only_new=self.only_new)
+        except StorageError:
+            if source.failure is not None:
+                raise source.failure from None
+            raise
 
     def _send_parts(self, client: Client, key: str, blocks: Iterable[Content]) -> None:
         parts = Parts(client, key, self.headers, self.parallel, self._advance)
@@ -157,57 +175,15 @@ class Parts:
                 self._arrived(self._sizes[part])
 
 
-class _HashedBody:
-    """A large seekable content as a request body: hashed in one pass, sent in a second."""
-
-    def __init__(self, content: File[Any], size: int, advance: Callable[[int], None]) -> None:
-        self._content = content
-        self._size = size
-        self._advance = advance
-        self._failure: BaseException | None = None
-        self._reported = 0
-
-    def send(self, client: Client, key: str, upload: Upload) -> None:
-        sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
-        locked = is_locked(upload.headers)
-        self._content.seek(0)
-        while block := self._content.read(min(_HASH_BLOCK, self._size - self._content.tell())):
-            sha256.update(block)
-            if locked:
-                md5.update(block)
-        self._content.seek(0)
-        headers = {**upload.headers, "Content-Length": str(self._size)}
-        if locked:
-            headers["Content-MD5"] = content_md5(md5.digest())
-        body = cast(IO[bytes], self)
-        try:
-            client.put(key, body, headers, sha256=sha256.hexdigest(), only_new=upload.only_new)
-        except StorageError:
-            if self._failure is not None:
-                raise self._failure from None
-            raise
-
-    def read(self, count: int = -1) -> bytes:
-        """Read on, but never past the size that was announced: a file may have grown since."""
-        try:
-            left = self._size - self._content.tell()
-            data: bytes = self._content.read(left if count < 0 else min(count, left))
-            if not data and left:
-                raise OSError("The content became shorter while it was being sent.")
-        except BaseException as error:
-            self._failure = error
-            raise
-        # A retry sends again what has been reported already.
-        if (position := self._content.tell()) > self._reported:
-            self._advance(position - self._reported)
-            self._reported = position
-        return data
-
-    def tell(self) -> int:
-        return int(self._content.tell())
-
-    def seek(self, position: int) -> int:
-        return int(self._content.seek(position))
+def _digest(source: Source, headers: dict[str, str]) -> str:
+    """Return a source's SHA-256; where the object is locked S3 wants its MD5 among the headers."""
+    sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+    if not is_locked(headers):
+        source.feed(sha256)
+    else:
+        source.feed(sha256, md5)
+        headers["Content-MD5"] = content_md5(md5.digest())
+    return sha256.hexdigest()
 
 
 def _emptying(blocks: list[Content]) -> Iterator[Content]:
@@ -221,6 +197,29 @@ def can_rewind(content: Any) -> bool:
         return bool(content.seekable())
     except AttributeError:  # Django's File has it, but may be around something that has not
         return False
+
+
+def held(content: Any, limit: int) -> Any:
+    """Return content that can be read again where up to `limit` bytes in memory make it so."""
+    if can_rewind(content):
+        return content
+    blocks = read_blocks(content, limit)
+    head = list(islice(blocks, 2))
+    found: Any
+    if len(head) == 2:
+        found = File(cast(IO[Any], _Blocks(chain(_emptying(head), blocks))))
+    else:
+        found = ContentFile(bytes(b"".join(head)))
+    found.name = getattr(content, "name", None)
+    found.content_type = getattr(content, "content_type", None)
+    return found
+
+
+class _Blocks:
+    """Content that is in blocks already."""
+
+    def __init__(self, blocks: Iterator[Content]) -> None:
+        self.blocks = blocks
 
 
 def binary_size(content: File[Any]) -> int | None:
@@ -254,6 +253,9 @@ def read_blocks(content: File[Any], size: int) -> Iterator[Content]:
 
     Text is encoded as UTF-8. `content` may be a File around anything that reads or iterates.
     """
+    if isinstance(blocks := getattr(content, "file", None), _Blocks):
+        yield from blocks.blocks
+        return
     # One block of memory at a time: nothing here holds on to what was yielded.
     block: Content = b""
     filled = 0

@@ -11,13 +11,12 @@ import django_minio_backend
 PACKAGE = Path(django_minio_backend.__file__).parent
 LAYERS = [
     {"compression", "errors", "names", "policies", "ranges", "signing", "wire"},
-    {"parsing"},
-    {"headers"},
+    {"answers", "parsing", "sources"},
+    {"bucket_settings", "headers"},
     {"options"},
     {"pools", "sdk"},
-    {"answers"},
     {"transport"},
-    {"bodies"},
+    {"bodies", "bucket_client"},
     {"client"},
     {"reader", "uploads", "links", "buckets", "health"},
     {"writer"},

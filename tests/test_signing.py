@@ -8,7 +8,13 @@ from __future__ import annotations
 
 import datetime
 
-from django_minio_backend.signing import EMPTY_SHA256, Credentials, Signer, encode_query
+from django_minio_backend.signing import (
+    EMPTY_SHA256,
+    SIGNED_CHUNKS,
+    Credentials,
+    Signer,
+    encode_query,
+)
 
 CREDENTIALS = Credentials("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
 WHEN = datetime.datetime(2013, 5, 24, tzinfo=datetime.UTC)
@@ -79,3 +85,28 @@ def test_secrets_stay_out_of_the_repr() -> None:
 
 def test_queries_are_encoded_and_sorted() -> None:
     assert encode_query([("b", "ä +"), ("a~", "1/2")]) == "a~=1%2F2&b=%C3%A4%20%2B"
+
+
+def test_chunks_are_signed_as_amazon_signs_them() -> None:
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html"""
+    signer = Signer("us-east-1")
+    headers = {
+        "Host": "s3.amazonaws.com",
+        "Content-Encoding": "aws-chunked",
+        "Content-Length": "66824",
+        "x-amz-decoded-content-length": "66560",
+        "x-amz-storage-class": "REDUCED_REDUNDANCY",
+    }
+    path = "/examplebucket/chunkObject.txt"
+    signed = signer.headers(CREDENTIALS, WHEN, "PUT", path, "", headers, SIGNED_CHUNKS)
+    assert signed["Authorization"].endswith(
+        "Signature=4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9"
+    )
+    chunks = signer.chunk_signer(CREDENTIALS, signed)
+    for _ in range(2):
+        assert [chunks.sign(chunk) for chunk in (b"a" * 65536, b"a" * 1024, b"")] == [
+            "ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648",
+            "0055627c9e194cb4542bae2aa5492e3c1575bbb81b612b7d234b86a503ef5497",
+            "b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9",
+        ]
+        chunks.rewind()

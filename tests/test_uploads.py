@@ -12,8 +12,9 @@ from typing import Any, cast
 import pytest
 from django.core.files.base import ContentFile, File
 
-from django_minio_backend import MinioBackend, uploads
-from django_minio_backend.errors import IntegrityError, StorageFull
+from django_minio_backend import MinioBackend, client, sources, uploads
+from django_minio_backend.errors import IntegrityError, InvalidCredentials, StorageFull
+from django_minio_backend.signing import ChunkSigner
 from tests.conftest import Buckets, Recorder
 from tests.hostile import Answer, hostile, storage_at
 from tests.proxy import garbling_line
@@ -113,11 +114,11 @@ def test_a_part_that_fails_fails_the_upload(
 
 
 class Failing(io.BytesIO):
-    """A file that gives out while it is sent, after it has been hashed."""
+    """A file that gives out when more than `budget` bytes of it have been read."""
 
-    def __init__(self, size: int, error: Exception) -> None:
+    def __init__(self, size: int, error: Exception, budget: int) -> None:
         super().__init__(b"x" * size)
-        self.budget = int(size * 1.5)
+        self.budget = budget
         self.error = error
 
     def read(self, count: int | None = -1) -> bytes:
@@ -128,6 +129,12 @@ class Failing(io.BytesIO):
         return data
 
 
+@pytest.fixture
+def unknown_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the server nothing is known, as of many others and before it has first answered."""
+    monkeypatch.setattr(client, "_KNOWN", frozenset())
+
+
 @pytest.mark.parametrize("error", [RuntimeError("broken"), OSError("disk failed")])
 def test_a_file_that_fails_while_it_is_sent_raises_its_own_error(
     buckets: Buckets, error: Exception
@@ -135,7 +142,20 @@ def test_a_file_that_fails_while_it_is_sent_raises_its_own_error(
     storage = MinioBackend(replace_existing=True)
     storage.save("a.bin", ContentFile(b"old"))
     with pytest.raises(type(error)) as caught:
-        storage.save("a.bin", File(Failing(12 * MIB, error)))
+        storage.save("a.bin", File(Failing(12 * MIB, error, budget=6 * MIB)))
+    assert caught.value is error
+    assert storage.open("a.bin").read() == b"old"
+
+
+@pytest.mark.usefixtures("unknown_server")
+@pytest.mark.parametrize("error", [RuntimeError("broken"), OSError("disk failed")])
+def test_a_file_that_fails_when_it_is_read_again_raises_its_own_error(
+    buckets: Buckets, error: Exception
+) -> None:
+    storage = MinioBackend(replace_existing=True)
+    storage.save("a.bin", ContentFile(b"old"))
+    with pytest.raises(type(error)) as caught:
+        storage.save("a.bin", File(Failing(12 * MIB, error, budget=18 * MIB)))
     assert caught.value is error
     assert storage.open("a.bin").read() == b"old"
 
@@ -149,6 +169,45 @@ class Growing(io.BytesIO):
             if end:
                 super().write(b"PUT /smuggled HTTP/1.1\r\n\r\n")
         return super().seek(position, whence)
+
+
+class Dribbling(io.BytesIO):
+    """A file that gives less than it is asked for."""
+
+    def read(self, count: int | None = -1) -> bytes:
+        return super().read(min(count or 0, 300_000))
+
+
+@pytest.mark.parametrize("size", [10 * MIB + 1, 11 * MIB, 12 * MIB - 1])
+def test_a_large_file_is_read_once_and_sent_in_one_request(
+    buckets: Buckets, recorder: Recorder, size: int
+) -> None:
+    storage = MinioBackend(replace_existing=True, http_client=recorder)
+    storage.exists("a.bin")  # the server has said what it is
+    recorder.requests.clear()
+    data = os.urandom(size)
+    content = Dribbling(data)
+    storage.save("a.bin", File(content))
+    assert recorder.methods == ["PUT"]
+    assert storage.open("a.bin").read() == data
+
+
+def test_a_chunk_of_another_key_is_no_damage(buckets: Buckets) -> None:
+    MinioBackend().exists("a.bin")
+    storage = MinioBackend(MINIO_SECRET_KEY="not-the-secret", replace_existing=True)
+    with pytest.raises(InvalidCredentials):
+        storage.save("a.bin", ContentFile(b"x" * 11 * MIB))
+
+
+@pytest.mark.parametrize("size", [0, 1, sources.CHUNK, 2 * sources.CHUNK, 3 * sources.CHUNK - 1])
+def test_signed_chunks_are_as_long_as_they_say(size: int) -> None:
+    source = sources.Source(io.BytesIO(b"x" * size), size, lambda count: None)
+    chunks = sources.SignedChunks(source)
+    chunks.sign_with(ChunkSigner(b"key", "when", "seed"))
+    first = b"".join(iter(lambda: bytes(chunks.read(100_000)), b""))
+    assert len(first) == chunks.length == chunks.tell()
+    chunks.seek(0)
+    assert b"".join(iter(lambda: bytes(chunks.read()), b"")) == first
 
 
 def test_a_file_that_grows_is_stored_as_it_was_measured(buckets: Buckets) -> None:
@@ -197,6 +256,7 @@ class Changing(io.BytesIO):
         return super().seek(position, whence)
 
 
+@pytest.mark.usefixtures("unknown_server")
 def test_content_that_changes_between_hashing_and_sending_is_refused(buckets: Buckets) -> None:
     storage = MinioBackend(replace_existing=True)
     storage.save("a.bin", ContentFile(b"old"))
