@@ -22,11 +22,10 @@ ROOT = Path(__file__).parents[1]
 WORKER = Path(__file__).with_name("worker.py")
 BASELINE = "django-minio-backend"
 OURS = "ours"
-RAW = "minio-py"
 #: What pip installs for each; ours is the checkout.
 REQUIREMENTS = {
     OURS: [str(ROOT)],
-    RAW: ["minio==7.2.20"],
+    "minio-py": ["minio==7.2.20"],
     BASELINE: ["django-minio-backend==4.5.0"],
     "django-storages": ["django-storages==1.14.6", "boto3==1.44.*"],
     "django-minio-storage": ["django-minio-storage==0.6.0"],

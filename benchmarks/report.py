@@ -25,8 +25,6 @@ class Workload:
     unit: str = "/s"
     units: float = 1
     prepare: str = ""
-    #: Rates are relative to this contender's.
-    against: str = BASELINE
     memory: bool = False
 
 
@@ -45,9 +43,9 @@ class Found:
         self.requests[name] = requests / workload.count
         self.peaks.setdefault(name, []).append(peak)
 
-    def ratio(self, name: str, to: str = "") -> float | None:
-        """Return the median over the rounds of the ratio of two contenders' rates."""
-        base = self.rates.get(to or self.workload.against)
+    def ratio(self, name: str) -> float | None:
+        """Return the median over the rounds of a contender's rate against the baseline's."""
+        base = self.rates.get(BASELINE)
         if base is None or name not in self.rates:
             return None
         return median(a / b for a, b in zip(self.rates[name], base, strict=True))
@@ -55,25 +53,26 @@ class Found:
 
 def table(found: Sequence[Found]) -> str:
     names = list(REQUIREMENTS)
+    labels = [_label(name) for name in names]
     parts = [
         f"{datetime.date.today()}, {machine()}. Medians of {rounds(found)} interleaved rounds.",
         "How fast, as a multiple of django-minio-backend 4.5.0 (above 1: faster):",
         _table(
-            ["workload", *names, f"{BASELINE} does"],
+            ["workload", *labels, f"{BASELINE} does"],
             [[_name(one), *_cells(names, one.ratio, "{:.2f}"), _rate(one)] for one in found],
         ),
         "Requests an operation:",
         _table(
-            ["workload", *names],
+            ["workload", *labels],
             [
                 [_name(one), *_cells(names, one.requests.get, "{:.4g}")]
                 for one in found
-                if one.requests
+                if any(one.requests.values())
             ],
         ),
         "Memory over what the process had before, at its peak, in MiB:",
         _table(
-            ["workload", *names],
+            ["workload", *labels],
             [
                 [_name(one), *_cells(names, _peak_of(one), "{:.0f}")]
                 for one in found
@@ -82,6 +81,10 @@ def table(found: Sequence[Found]) -> str:
         ),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _label(name: str) -> str:
+    return "this package" if name == OURS else name
 
 
 def _name(found: Found) -> str:
@@ -135,13 +138,13 @@ def plot(found: Sequence[Found], path: Path) -> None:
     for place in range(len(found)):
         axes.axhline(place, color="0.9", linewidth=1, zorder=0)
     for name in names:
-        ratios = [one.ratio(name, BASELINE) for one in reversed(found)]
+        ratios = [one.ratio(name) for one in reversed(found)]
         points = [(ratio, place) for place, ratio in enumerate(ratios) if ratio is not None]
         ours = name == OURS
         axes.scatter(
             [ratio for ratio, _ in points],
             [place for _, place in points],
-            label="this package" if ours else name,
+            label=_label(name),
             marker=markers[name],
             s=90 if ours else 45,
             color="#2a6f4e" if ours else None,

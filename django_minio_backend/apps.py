@@ -1,8 +1,7 @@
-"""The app: with MINIO_CONSISTENCY_CHECK_ON_START it reconciles the buckets when Django starts."""
+"""The app: system checks, and on request the reconciling of the buckets when Django starts."""
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,7 +9,18 @@ from pathlib import Path
 
 from django.apps import AppConfig
 
-logger = logging.getLogger(__name__)
+# Management commands that are servers and workers, of packages that many projects use.
+_SERVING = frozenset(
+    {
+        "celery",
+        "db_worker",
+        "qcluster",
+        "rqworker",
+        "run_huey",
+        "runserver_plus",
+        "runworker",
+    }
+)
 
 
 class DjangoMinioBackendConfig(AppConfig):
@@ -19,32 +29,26 @@ class DjangoMinioBackendConfig(AppConfig):
 
     def ready(self) -> None:
         """Touch the network only for aliases that ask for it, in a process that will serve."""
-        from django_minio_backend import buckets
-        from django_minio_backend.storage import configured
+        from django_minio_backend import checks, start
 
-        if not will_serve(sys.argv, os.environ):
-            return
-        for alias, storage in configured():
-            if not storage.options.consistency_check_on_start:
-                continue
-            # A server that is down delays the start by one bounded question and stops nothing.
-            if not (status := storage.is_minio_available()):
-                logger.error("Consistency check of storage '%s': %s", alias, status.details)
-                continue
-            for outcome in buckets.initialize(storage.s3, storage.options):
-                level = logging.ERROR if outcome.error else logging.INFO
-                logger.log(level, "Consistency check of storage '%s': %s", alias, outcome)
+        checks.register_all()
+        if will_serve(sys.argv, os.environ):
+            start.check_consistency()
 
 
 def will_serve(argv: Sequence[str], environ: Mapping[str, str]) -> bool:
-    """Say whether this process will use the storage: all but management commands, and runserver.
+    """Say whether this process will use the storage: not management commands, nor test runners.
 
-    runserver's parent, which only watches for changed files, does not count.
+    Of the commands servers and workers count; runserver's parent, which only watches for changed
+    files, does not.
     """
     program = Path(argv[0] if argv else "")
+    if {program.name, program.parent.name} & {"pytest", "py.test"}:
+        return False
     run_as_module = program.parts[-2:] == ("django", "__main__.py")
     if program.name not in {"manage.py", "django-admin"} and not run_as_module:
         return True
-    if len(argv) < 2 or argv[1] != "runserver":
-        return False
+    command = argv[1] if len(argv) > 1 else ""
+    if command != "runserver":
+        return command in _SERVING
     return "--noreload" in argv or environ.get("RUN_MAIN") == "true"

@@ -2,44 +2,58 @@
 
 from __future__ import annotations
 
+import difflib
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from django.utils.module_loading import import_string
 
-from django_minio_backend import parsing, policies
+from django_minio_backend import bucket_settings, errors, parsing, policies
 from django_minio_backend.client import Client
 from django_minio_backend.errors import ConfigurationError, StorageError
 from django_minio_backend.options import Options
 
+# Buckets at once: a project with hundreds of them does not wait for each.
+_PARALLEL = 8
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
 
 @dataclass(frozen=True)
 class Declared:
-    """What the settings say of a bucket: its policy, and whether a hook is who says it."""
+    """What the settings say of a bucket. `kind` is public, private, static or "… + hook"."""
 
     bucket: str
-    policy: policies.Policy | None
-    by_hook: bool = False
-    ours: bool = True
+    policy: policies.Policy | None = None
+    kind: str = "private"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    alias: str = ""
+
+    @property
+    def by_hook(self) -> bool:
+        return "hook" in self.kind
 
 
 @dataclass(frozen=True)
 class Actual:
-    """What the server says of a bucket."""
+    """What the server says of a bucket; of the settings only those that are declared."""
 
     exists: bool
     policy: policies.Policy | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Change:
     """One step that makes a bucket what it is declared to be."""
 
-    bucket: str
     action: str
-    policy: policies.Policy | None = None
+    setting: str
+    before: Any = None
+    after: Any = None
 
 
 CREATE = "created"
@@ -49,16 +63,24 @@ SET_HOOK = "policy set by hook"
 
 
 def declared(options: Options) -> list[Declared]:
-    """Return the buckets of an alias in a stable order: public, private, hooks' own."""
+    """Return the buckets of an alias in a stable order: public, private, hooks' own.
+
+    Raises ConfigurationError for hooks that are none.
+    """
     hooks = dict(policy_hooks(options))
-    public = [
-        Declared(name, hooks.get(name) or policies.public_read(name), name in hooks)
-        for name in options.public_buckets
-    ]
-    private = [Declared(name, hooks.get(name), name in hooks) for name in options.private_buckets]
+
+    def found(bucket: str, kind: str, policy: policies.Policy | None) -> Declared:
+        settings = options.buckets.get(bucket, {})
+        if bucket in hooks:
+            return Declared(bucket, hooks[bucket], f"{kind} + hook", settings, options.alias)
+        return Declared(bucket, policy, kind, settings, options.alias)
+
+    kind = "static" if options.is_static else "public"
+    public = [found(name, kind, policies.public_read(name)) for name in options.public_buckets]
+    private = [found(name, "private", None) for name in options.private_buckets]
     known = {item.bucket for item in (*public, *private)}
     foreign = [
-        Declared(name, policy, True, ours=False)
+        Declared(name, policy, "hook", alias=options.alias)
         for name, policy in hooks.items()
         if name not in known
     ]
@@ -75,70 +97,184 @@ def policy_hooks(options: Options) -> Iterator[tuple[str, dict[str, Any]]]:
             raise ConfigurationError(
                 f"Storage '{options.alias}': MINIO_POLICY_HOOKS {error}."
             ) from error
-    for bucket, policy in hooks:
-        yield bucket, json.loads(policy)
+    for bucket, document in hooks:
+        policy = json.loads(document)
+        if fault := policies.fault(policy):
+            raise ConfigurationError(
+                f"Storage '{options.alias}': MINIO_POLICY_HOOKS has for '{bucket}' a policy that "
+                f"{fault}."
+            )
+        yield bucket, policy
+
+
+def all_declared(sources: Iterable[tuple[Client, Options]]) -> list[tuple[Client, Declared]]:
+    """Return the buckets of several aliases, each once, with the client for it.
+
+    Raises ConfigurationError where two aliases declare the same bucket differently.
+    """
+    found: dict[tuple[parsing.Endpoint, str], tuple[Client, Declared]] = {}
+    for client, options in sources:
+        for wanted in declared(options):
+            own = (client.for_bucket(wanted.bucket), wanted)
+            _, earlier = found.setdefault((options.endpoint, wanted.bucket), own)
+            if not policies.same(earlier.policy, wanted.policy):
+                raise ConfigurationError(
+                    f"The bucket '{wanted.bucket}' is declared {earlier.kind} by storage "
+                    f"'{earlier.alias}' and {wanted.kind} by '{wanted.alias}': leave it in one."
+                )
+    return list(found.values())
 
 
 def plan(wanted: Declared, actual: Actual) -> list[Change]:
     """Return what has to happen to a bucket, nothing when it is as declared."""
-    if not wanted.ours and not actual.exists:
+    if wanted.kind == "hook" and not actual.exists:
         raise ConfigurationError(
-            f"MINIO_POLICY_HOOKS names the bucket '{wanted.bucket}', which is neither declared "
-            "nor on the server: add it to MINIO_PRIVATE_BUCKETS or MINIO_PUBLIC_BUCKETS."
+            f"Storage '{wanted.alias}': MINIO_POLICY_HOOKS names the bucket '{wanted.bucket}', "
+            "which is neither declared nor on the server: add it to MINIO_PRIVATE_BUCKETS or "
+            "MINIO_PUBLIC_BUCKETS."
         )
-    changes = [] if actual.exists else [Change(wanted.bucket, CREATE)]
+    changes = [] if actual.exists else [Change(CREATE, "bucket", "missing", "present")]
+    for setting, value in wanted.settings.items():
+        before = actual.settings.get(setting)
+        if not bucket_settings.same(setting, value, before):
+            changes.append(Change(f"{setting} set", setting, before, value))
     if wanted.policy is None:
         if policies.grants_anonymous(actual.policy):
             left = policies.without_anonymous(actual.policy)
-            changes.append(Change(wanted.bucket, SET_PRIVATE, left))
+            changes.append(Change(SET_PRIVATE, "policy", actual.policy, left))
     elif not policies.same(wanted.policy, actual.policy):
         action = SET_HOOK if wanted.by_hook else SET_PUBLIC
-        changes.append(Change(wanted.bucket, action, wanted.policy))
-    return changes
-
-
-def reconcile(client: Client, wanted: Declared) -> list[Change]:
-    """Make one bucket what it is declared to be and return what was changed."""
-    exists = client.bucket_exists()
-    changes = plan(wanted, Actual(exists, client.policy() if exists else None))
-    for change in changes:
-        if change.action == CREATE:
-            client.make_bucket()
-        else:
-            client.set_policy(change.policy)
+        changes.append(Change(action, "policy", actual.policy, wanted.policy))
     return changes
 
 
 @dataclass(frozen=True)
+class Planned:
+    """A bucket, what has to happen to it, and why that cannot be known where it cannot."""
+
+    client: Client
+    wanted: Declared
+    changes: tuple[Change, ...] = ()
+    error: str = ""
+    note: str = ""
+
+    @property
+    def was(self) -> str:
+        if self.error:
+            return "unknown"
+        differing = [change.setting for change in self.changes]
+        if "bucket" in differing:
+            return "missing"
+        return f"other {', '.join(differing)}" if differing else "as declared"
+
+    def diff(self) -> list[str]:
+        """Return the lines of a unified difference between the server and the settings."""
+        before = _lines({change.setting: change.before for change in self.changes})
+        after = _lines({change.setting: change.after for change in self.changes})
+        name = self.wanted.bucket
+        names = f"{name} on the server", f"{name} as '{self.wanted.alias}' declares it"
+        return list(difflib.unified_diff(before, after, *names, n=99, lineterm=""))
+
+
+@dataclass(frozen=True)
 class Outcome:
-    """What became of one bucket: its changes, or why there are none."""
+    """What became of one bucket: the changes that were made, and what could not be."""
 
     bucket: str
     changes: tuple[Change, ...] = ()
     error: str = ""
+    note: str = ""
 
     def __str__(self) -> str:
-        done = ", ".join(change.action for change in self.changes)
-        return f"{self.bucket}: {self.error or done or 'as declared'}"
+        return f"{self.bucket}: {self.now}{self.error and f': {self.error}'}"
+
+    @property
+    def now(self) -> str:
+        """What to say of the bucket now."""
+        said = [change.action for change in self.changes] + ["failed"] * bool(self.error)
+        return ", ".join(said) or "unchanged"
 
 
-def initialize(client: Client, options: Options) -> Iterator[Outcome]:
-    """Reconcile every declared bucket of an alias; a failure is reported and the next one tried."""
-    for wanted in declared(options):
+def plan_all(targets: Sequence[tuple[Client, Declared]]) -> list[Planned]:
+    """Ask the server for each bucket, several at once; in the order of `targets`.
+
+    What a server refuses to say is noted bucket by bucket. Raises ConfigurationError for a hook
+    whose bucket is nowhere: then nothing has been changed yet.
+    """
+    return _in_parallel(lambda target: _planned(*target), targets)
+
+
+def apply_all(planned: Sequence[Planned]) -> list[Outcome]:
+    """Make each bucket what it is declared to be, several at once; in the order of `planned`."""
+    return _in_parallel(_applied, planned)
+
+
+def _planned(client: Client, wanted: Declared) -> Planned:
+    try:
+        actual, note = _observe(client, wanted)
+        return Planned(client, wanted, tuple(plan(wanted, actual)), note=note)
+    except StorageError as error:
+        return Planned(client, wanted, error=str(error))
+
+
+def _observe(client: Client, wanted: Declared) -> tuple[Actual, str]:
+    """Return what the server has, and what it could not say though nobody asked for it."""
+    if not client.bucket_exists():
+        return Actual(False), ""
+    policy, note = None, ""
+    try:
+        policy = client.policy()
+    except errors.NotSupported:
+        # Without policies nothing is public, which is all that a private bucket wants.
+        if wanted.policy is not None:
+            raise
+        note = "the server has no bucket policies"
+    settings = {
+        setting: kind.read(client.configuration(kind.query))
+        for setting, kind in bucket_settings.KINDS.items()
+        if setting in wanted.settings
+    }
+    return Actual(True, policy, settings), note
+
+
+def _applied(planned: Planned) -> Outcome:
+    done: list[Change] = []
+    failures = [planned.error] if planned.error else []
+    for change in planned.changes:
         try:
-            changes = reconcile(client.for_bucket(wanted.bucket), wanted)
-        except (StorageError, ConfigurationError) as error:
-            yield Outcome(wanted.bucket, error=str(error))
+            _apply(planned.client, planned.wanted, change)
+        except StorageError as error:
+            failures.append(f"{change.setting}: {error}")
+            if change.setting == "bucket":
+                break
         else:
-            yield Outcome(wanted.bucket, tuple(changes))
+            done.append(change)
+    return Outcome(planned.wanted.bucket, tuple(done), " ".join(failures), planned.note)
+
+
+def _apply(client: Client, wanted: Declared, change: Change) -> None:
+    if change.setting == "bucket":
+        client.make_bucket(object_lock="object_lock" in wanted.settings)
+    elif change.setting == "policy":
+        client.set_policy(change.after)
+    else:
+        kind = bucket_settings.KINDS[change.setting]
+        client.configure(kind.query, bucket_settings.document(change.setting, change.after))
+
+
+def initialize(sources: Iterable[tuple[Client, Options]]) -> list[Outcome]:
+    """Make all declared buckets what they are declared to be."""
+    return apply_all(plan_all(all_declared(sources)))
 
 
 def ensure(client: Client, options: Options) -> None:
-    """Create the client's bucket with its declared policy when it is missing."""
+    """Create the client's bucket as it is declared when it is missing."""
     if not client.bucket_exists():
         bucket = client.transport.where.bucket
-        wanted = {item.bucket: item for item in declared(options)}
-        reconcile(client, wanted.get(bucket, Declared(bucket, None)))
+        own = {item.bucket: item for item in declared(options)}
+        wanted = own.get(bucket, Declared(bucket, alias=options.alias))
+        for change in plan(wanted, Actual(False)):
+            _apply(client, wanted, change)
 
 
 def ensure_once(client: Client, options: Options) -> None:
@@ -150,3 +286,12 @@ def ensure_once(client: Client, options: Options) -> None:
 
 
 _seen: set[tuple[parsing.Endpoint, str]] = set()
+
+
+def _lines(document: Mapping[str, Any]) -> list[str]:
+    return json.dumps(document, indent=2).splitlines()
+
+
+def _in_parallel(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    with ThreadPoolExecutor(_PARALLEL, thread_name_prefix="buckets") as threads:
+        return list(threads.map(work, items))

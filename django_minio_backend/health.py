@@ -1,45 +1,95 @@
-"""Whether a storage's server is there and takes its credentials, found out in bounded time."""
+"""Whether a storage's server is there and can be used, found out in bounded time."""
 
 from __future__ import annotations
 
+import dataclasses
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import urllib3
 
 from django_minio_backend import errors
 from django_minio_backend.client import Client
+from django_minio_backend.errors import StorageError
 from django_minio_backend.options import Options
 
 #: Seconds that a check may take.
 TIMEOUT = 3.0
+# What a server that knows who is asking may answer.
+_KNOWN = (errors.BucketNotFound, errors.AccessDenied)
 
 
 @dataclass(frozen=True)
 class MinioServerStatus:
-    """True when the server answers and accepts the credentials; `details` says it in words."""
+    """True when the server answers and accepts the credentials; `details` says it in words.
+
+    What could not be found out is None: `latency` in milliseconds, `clock_difference` in seconds,
+    above 0 where the server's clock is ahead, and `bucket_present`. `server` is what the server
+    calls itself, such as "MinIO", and "" where it does not say.
+    """
 
     is_available: bool
     details: str
+    reachable: bool = False
+    authenticated: bool = False
+    bucket_present: bool | None = None
+    latency: float | None = None
+    clock_difference: float | None = None
+    server: str = ""
 
     def __bool__(self) -> bool:
         return self.is_available
+
+    def as_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
 
 
 def check(client: Client, options: Options, timeout: float = TIMEOUT) -> MinioServerStatus:
     """Ask any S3 server one question that shows whether it can be used.
 
-    A bucket that is missing, or that the credentials may not list, is no outage.
+    A bucket that is missing, or that the credentials may not list, is no outage. Takes `timeout`
+    seconds at most; nothing is repeated.
     """
-    at = options.endpoint.url
-    reason = ""
+    began = time.monotonic()
+    failure: StorageError | None = None
     try:
         client.probe(timeout=urllib3.Timeout(total=timeout), retries=False)
-    except errors.StorageError as error:
-        # Without S3's code it was some other server, or a proxy, that said so.
-        harmless = isinstance(error, errors.BucketNotFound | errors.AccessDenied) and error.code
-        if isinstance(error, errors.ServerUnreachable):
-            return MinioServerStatus(False, f"MinIO is NOT available at {at}. {error}")
-        if not harmless:
-            return MinioServerStatus(False, f"MinIO answers at {at} but cannot be used. {error}")
-        reason = f" {error}"
-    return MinioServerStatus(True, f"MinIO is available at {at}.{reason}")
+    except StorageError as error:
+        failure = error
+    latency = round((time.monotonic() - began) * 1000, 1)
+    name = f"The S3 server at {options.endpoint.url}"
+    if isinstance(failure, errors.ServerUnreachable):
+        return MinioServerStatus(False, f"{name} is NOT available. {failure}")
+    # Without S3's code it was some other server, or a proxy, that said so.
+    authenticated = failure is None or (isinstance(failure, _KNOWN) and failure.code != "")
+    said = "is available." if authenticated else "answers, but cannot be used."
+    ahead = client.transport.clock_difference
+    return MinioServerStatus(
+        authenticated,
+        f"{name} {said} {failure or ''}".rstrip(),
+        reachable=True,
+        authenticated=authenticated,
+        bucket_present=_bucket_present(failure),
+        latency=latency,
+        clock_difference=None if ahead is None else round(ahead.total_seconds(), 1),
+        server=client.transport.server,
+    )
+
+
+def _bucket_present(failure: StorageError | None) -> bool | None:
+    if failure is None:
+        return True
+    return False if isinstance(failure, errors.BucketNotFound) and failure.code else None
+
+
+def check_all(
+    sources: Iterable[tuple[Client, Options]], timeout: float = TIMEOUT
+) -> dict[str, MinioServerStatus]:
+    """Check several storages at once, in the time of one; by alias, in their order."""
+    clients = list(sources)
+    with ThreadPoolExecutor(max(1, len(clients)), thread_name_prefix="health") as threads:
+        states = threads.map(lambda source: check(source[0], source[1], timeout), clients)
+        return {options.alias: s for (_, options), s in zip(clients, states, strict=True)}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import difflib
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -15,7 +16,7 @@ from typing import Any, Self
 import urllib3
 from django.conf import settings
 
-from django_minio_backend import headers, parsing
+from django_minio_backend import bucket_settings, headers, parsing
 from django_minio_backend.errors import ConfigurationError, PrivatePublicMixedError
 from django_minio_backend.headers import ObjectHeaders
 from django_minio_backend.parsing import Endpoint
@@ -39,7 +40,7 @@ _ENDPOINT_OPTIONS = {
     "MINIO_EXTERNAL_ENDPOINT_USE_HTTPS",
 }
 # Version 4 read these from the settings alone, so they are still looked for there.
-_ALSO_FLAT = ("MINIO_URL_CACHING_ENABLED", "MINIO_URL_CACHE_TIMEOUT", "MINIO_URL_CACHE_PREFIX")
+ALSO_FLAT = ("MINIO_URL_CACHING_ENABLED", "MINIO_URL_CACHE_TIMEOUT", "MINIO_URL_CACHE_PREFIX")
 _RENAMED = {
     "MINIO_MEDIA_FILES_BUCKET": "MINIO_DEFAULT_BUCKET",
     "bucket": "bucket_name",
@@ -61,6 +62,7 @@ class Options:
     alias: str
     bucket: str
     is_public: bool
+    is_static: bool
     endpoint: Endpoint
     external_endpoint: Endpoint
     access_key: str = _option("MINIO_ACCESS_KEY", parsing.header_text, "")
@@ -81,6 +83,8 @@ class Options:
     consistency_check_on_start: bool = _option(
         "MINIO_CONSISTENCY_CHECK_ON_START", parsing.flag, False
     )
+    consistency_check_strict: bool = _option("MINIO_CONSISTENCY_CHECK_STRICT", parsing.flag, False)
+    buckets: Mapping[str, Mapping[str, Any]] = _option("MINIO_BUCKETS", bucket_settings.parse_all)
     policy_hooks: tuple[tuple[str, str], ...] | str = _option(
         "MINIO_POLICY_HOOKS", parsing.policy_hooks, ()
     )
@@ -130,12 +134,18 @@ class Options:
 
     @classmethod
     def parse(
-        cls, alias: str, given: Mapping[str, Any], *, bucket_name: str = "", static: bool = False
+        cls,
+        alias: str,
+        given: Mapping[str, Any],
+        *,
+        bucket_name: str = "",
+        static: bool = False,
+        flat: bool = False,
     ) -> Self:
         """Return the checked options of the storage `alias`.
 
-        `given` maps option and keyword names to values. Raises ConfigurationError, naming the
-        alias, the option and the fix.
+        `given` maps option and keyword names to values, which are version 3's with `flat`.
+        Raises ConfigurationError, naming the alias, the option and the fix.
         """
         _refuse_unknown(alias, given)
         values: dict[str, Any] = {
@@ -144,9 +154,10 @@ class Options:
             # What is None is as good as not given, as in version 4.
             if given.get(option) is not None or field.default is None
         }
-        buckets = _buckets(alias, values, bucket_name, static)
+        buckets = _buckets(alias, values, bucket_name, static=static, flat=flat)
         _check_window(alias, values)
-        return cls(alias=alias, **_endpoints(alias, given), **{**values, **buckets})
+        endpoints = _endpoints(alias, given)
+        return cls(alias=alias, is_static=static, **endpoints, **{**values, **buckets})
 
 
 FIELDS: dict[str, dataclasses.Field[Any]] = {
@@ -171,15 +182,49 @@ def for_storage(keywords: Mapping[str, Any], *, static: bool = False) -> Options
         alias = recognised
     elif storage_name is not None or "MINIO_ENDPOINT" not in keywords:
         given = {**_declared(alias), **given}
+    flat = {} if "MINIO_ENDPOINT" in given else flat_settings()
+    if flat:
+        _warn_of_flat_settings()
+        # What is declared may be for a storage that is not ours, such as the file system's.
+        given = {
+            **flat,
+            **{name: given[name] for name in given if name in NAMES or name in keywords},
+        }
     if (parallel := given.pop("num_parallel_uploads", None)) is not None:
         given.setdefault("MINIO_MULTIPART_PARALLEL", parallel)  # version 4's keyword
-    for name in _ALSO_FLAT:
+    for name in ALSO_FLAT:
         if name not in given and hasattr(settings, name):
             given[name] = getattr(settings, name)
     given.pop("storage_name", None)
     bucket_name = given.pop("bucket_name", None) or ""
     _hint_at_another_alias(alias, given)
-    return Options.parse(alias, given, bucket_name=bucket_name, static=static)
+    return Options.parse(alias, given, bucket_name=bucket_name, static=static, flat=bool(flat))
+
+
+def flat_settings() -> dict[str, Any]:
+    """Return version 3's settings by the options that they are now; none without an endpoint."""
+    if not getattr(settings, "MINIO_ENDPOINT", None):
+        return {}
+    now = {name: name for name in NAMES if name.isupper()} | {
+        old: new for old, new in _RENAMED.items() if old.isupper()
+    }
+    found = {new: getattr(settings, old, None) for old, new in now.items()}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _warn_of_flat_settings() -> None:
+    global _warned
+    if not _warned:
+        _warned = True
+        warnings.warn(
+            "MINIO_… settings outside STORAGES are deprecated: `manage.py check` shows the "
+            "STORAGES that say the same.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+
+
+_warned = False
 
 
 def beyond_alias(alias: str, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -191,6 +236,12 @@ def beyond_alias(alias: str, given: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in given.items()
         if name != "storage_name" and declared.get(name, absent) != value
     }
+
+
+def declared_options(alias: str) -> dict[str, Any]:
+    """Return the OPTIONS of an alias, or version 3's settings where it has none of ours."""
+    given = dict(_declared(alias))
+    return given if "MINIO_ENDPOINT" in given else {**flat_settings(), **given}
 
 
 def aliases() -> Iterator[tuple[str, str]]:
@@ -233,14 +284,38 @@ def _alias_of(keywords: Mapping[str, Any], likely: str) -> str:
     return likely if likely in same else next(iter(same), "")
 
 
+def unknown(given: Mapping[str, Any]) -> dict[str, str]:
+    """Return the options that there are not, each with a hint at what may be meant."""
+    return {name: _hint(name) for name in given if name not in NAMES}
+
+
+def _hint(name: str) -> str:
+    close = difflib.get_close_matches(name.upper(), [n for n in NAMES if n.isupper()], 1)
+    close = close or difflib.get_close_matches(name, NAMES, 1)
+    meant = [_RENAMED[name]] if name in _RENAMED else close
+    return f"did you mean {meant[0]}?" if meant else "see the README's table of options."
+
+
+def missing(given: Mapping[str, Any]) -> list[str]:
+    """Return the options that there must be and that are not given."""
+    keys = ["MINIO_ACCESS_KEY", "MINIO_SECRET_KEY"]
+    mandatory = ["MINIO_ENDPOINT", *(keys if given.get("MINIO_CREDENTIALS") is None else [])]
+    return [name for name in mandatory if not given.get(name)]
+
+
+def invalid(alias: str, given: Mapping[str, Any]) -> Iterator[ConfigurationError]:
+    """Yield what is wrong with the value of each option by itself."""
+    for option, field in FIELDS.items():
+        try:
+            if given.get(option) is not None:
+                _parsed(alias, option, field.metadata["parse"], given[option])
+        except ConfigurationError as error:
+            yield error
+
+
 def _refuse_unknown(alias: str, given: Mapping[str, Any]) -> None:
-    for name in given:
-        if name not in NAMES:
-            close = difflib.get_close_matches(name.upper(), [n for n in NAMES if n.isupper()], 1)
-            close = close or difflib.get_close_matches(name, NAMES, 1)
-            meant = [_RENAMED[name]] if name in _RENAMED else close
-            hint = f"did you mean {meant[0]}?" if meant else "see the README's table of options."
-            raise ConfigurationError(f"Storage '{alias}': unknown option {name}: {hint}")
+    for name, hint in unknown(given).items():
+        raise ConfigurationError(f"Storage '{alias}': unknown option {name}: {hint}")
 
 
 def _parsed(alias: str, option: str, parse: Callable[[object], Any], value: object) -> Any:
@@ -251,12 +326,9 @@ def _parsed(alias: str, option: str, parse: Callable[[object], Any], value: obje
 
 
 def _endpoints(alias: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    has_credentials = given.get("MINIO_CREDENTIALS") is not None
-    mandatory = ["MINIO_ENDPOINT"]
-    mandatory += [] if has_credentials else ["MINIO_ACCESS_KEY", "MINIO_SECRET_KEY"]
-    if missing := [name for name in mandatory if not given.get(name)]:
+    if absent := missing(given):
         raise ConfigurationError(
-            f"Storage '{alias}': {' and '.join(missing)} must be set: "
+            f"Storage '{alias}': {' and '.join(absent)} must be set: "
             f"add to STORAGES['{alias}']['OPTIONS'], or pass as keywords."
         )
 
@@ -290,14 +362,18 @@ def _check_window(alias: str, values: Mapping[str, Any]) -> None:
         )
 
 
-def _buckets(alias: str, values: dict[str, Any], bucket_name: str, static: bool) -> dict[str, Any]:
+def _buckets(
+    alias: str, values: dict[str, Any], bucket_name: str, *, static: bool, flat: bool
+) -> dict[str, Any]:
     """Return the bucket that the storage uses, whether it is public, and all that are declared."""
     own = "MINIO_STATIC_FILES_BUCKET" if static else "MINIO_DEFAULT_BUCKET"
     default = values.get(FIELDS[own].name, FIELDS[own].default)
     bucket = _parsed(alias, "bucket_name", parsing.bucket, bucket_name or default)
-    # A static files bucket is always public: the admin's pages need its files without a signature.
-    public = (bucket,) if static else values.get("public_buckets", ())
     private = values.get("private_buckets", ())
+    public = values.get("public_buckets", ())
+    if static:
+        # The admin's pages need its files without a signature; only version 3 allowed otherwise.
+        public = () if flat and bucket in private else (bucket,)
     if mixed := sorted(set(public) & set(private)):
         raise PrivatePublicMixedError(
             f"Storage '{alias}': declared both private and public: {', '.join(mixed)}. "
@@ -305,6 +381,12 @@ def _buckets(alias: str, values: dict[str, Any], bucket_name: str, static: bool)
         )
     if not static and default not in (*public, *private):
         private = (*private, default)
+    for name in values.get("buckets") or {}:
+        if name not in (*public, *private):
+            raise ConfigurationError(
+                f"Storage '{alias}': MINIO_BUCKETS names '{name}', which is in neither "
+                "MINIO_PRIVATE_BUCKETS nor MINIO_PUBLIC_BUCKETS: add it to one."
+            )
     return {
         "bucket": bucket,
         "is_public": bucket in public,

@@ -310,11 +310,23 @@ class MinioBackend(ConfiguredStorage):
 
 
 def configured() -> Iterator[tuple[str, MinioBackend]]:
-    """Yield the aliases in STORAGES whose storage is ours, in their order."""
-    for alias, backend in options.aliases():
-        cls = import_string(backend)
-        if isinstance(cls, type) and issubclass(cls, MinioBackend):
-            yield alias, cast(MinioBackend, storages[alias])
+    """Yield the aliases in STORAGES whose storage is ours, in their order.
+
+    Version 3's settings may be used by fields alone; their storage is "default" then.
+    """
+    ours = aliases()
+    for alias in ours:
+        yield alias, cast(MinioBackend, storages[alias])
+    if "default" not in ours and options.flat_settings():
+        yield "default", MinioBackend()
+
+
+def aliases() -> list[str]:
+    """Return the aliases in STORAGES whose backend is ours, in their order; makes no storage."""
+    found = {alias: import_string(backend) for alias, backend in options.aliases()}
+    return [
+        a for a, cls in found.items() if isinstance(cls, type) and issubclass(cls, MinioBackend)
+    ]
 
 
 def _merged(headers: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str]:

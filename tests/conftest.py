@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import trustme
 import urllib3
+from django.test.signals import setting_changed
 from minio import MinioAdmin
 from minio.credentials import StaticProvider
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -52,6 +53,13 @@ class Buckets:
     public: str
     static: str
     options: dict[str, Any] = field(default_factory=dict)
+
+    def change(self, **options: Any) -> None:
+        """Change OPTIONS, None to drop one; Django makes its storages anew."""
+        kept = {**self.options, **options}
+        self.options.clear()
+        self.options.update({name: value for name, value in kept.items() if value is not None})
+        setting_changed.send(type(self), setting="STORAGES", value=None, enter=True)
 
 
 @pytest.fixture

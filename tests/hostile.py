@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import socketserver
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
@@ -44,6 +45,7 @@ class Hostile(socketserver.ThreadingTCPServer):
         self.requests: list[str] = []
         self.bodies: list[bytes] = []
         self.calls_itself = "MinIO"
+        self.clock_ahead = 0.0  # seconds
         super().__init__(("127.0.0.1", 0), _Handler)
 
     @property
@@ -71,6 +73,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = told.cut is not None
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = answer
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return super().date_time_string((timestamp or time.time()) + self.server.clock_ahead)
 
     def version_string(self) -> str:
         return self.server.calls_itself

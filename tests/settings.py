@@ -9,8 +9,8 @@ USE_TZ = True
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.staticfiles",
     "django_minio_backend.apps.DjangoMinioBackendConfig",
+    "django.contrib.staticfiles",
 ]
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
 STATIC_URL = "/static/"

@@ -1,48 +1,12 @@
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.apps import apps
 
-from django_minio_backend import MinioBackend
 from django_minio_backend.apps import will_serve
-from tests.conftest import Buckets
-from tests.hostile import closed_port
-
-
-def start(monkeypatch: pytest.MonkeyPatch, *argv: str) -> None:
-    monkeypatch.setattr("sys.argv", list(argv))
-    apps.get_app_config("django_minio_backend").ready()
-
-
-def test_starting_touches_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("socket.create_connection", pytest.fail)
-    start(monkeypatch, "gunicorn")
-
-
-def test_a_check_on_start_makes_the_buckets(
-    buckets: Buckets, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    storage = MinioBackend()
-    storage.client.remove_bucket(bucket_name=buckets.private)
-    buckets.options["MINIO_CONSISTENCY_CHECK_ON_START"] = True
-    start(monkeypatch, "manage.py", "migrate")
-    assert not storage.s3.bucket_exists()
-    start(monkeypatch, "gunicorn")
-    assert storage.s3.bucket_exists()
-
-
-def test_a_server_that_is_down_is_logged_and_stops_nothing(
-    buckets: Buckets, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    buckets.options["MINIO_CONSISTENCY_CHECK_ON_START"] = True
-    with closed_port() as endpoint, caplog.at_level(logging.ERROR):
-        buckets.options["MINIO_ENDPOINT"] = endpoint
-        start(monkeypatch, "gunicorn")
-    assert "Consistency check of storage 'default': MinIO is NOT available" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -50,6 +14,9 @@ def test_a_server_that_is_down_is_logged_and_stops_nothing(
     [
         (["gunicorn", "project.wsgi"], {}, True),
         (["celery", "worker"], {}, True),
+        (["manage.py", "rqworker"], {}, True),
+        (["/venv/bin/pytest"], {}, False),
+        (["/lib/pytest/__main__.py"], {}, False),
         ([""], {}, True),
         (["manage.py", "migrate"], {}, False),
         (["./manage.py"], {}, False),

@@ -23,8 +23,8 @@ LAYERS = [
     {"configured", "files"},
     {"storage"},
     {"staticfiles"},
-    {"models", "utils"},
-    {"apps", "management"},
+    {"checks", "health_check", "models", "start", "utils", "views"},
+    {"apps", "management", "urls"},
     {"__init__"},
 ]
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import dataclasses
+import json
 import socket
+import time
 from collections.abc import Callable
 from io import StringIO
 
@@ -18,13 +21,20 @@ def test_a_server_that_answers_is_available(buckets: Buckets, recorder: Recorder
     status = storage.is_minio_available()
     assert status
     assert isinstance(status, MinioServerStatus)
-    assert status.details == f"MinIO is available at {storage.base_url}."
+    assert status.details == f"The S3 server at {storage.base_url} is available."
+    assert (status.reachable, status.authenticated, status.bucket_present) == (True, True, True)
+    assert status.server == "MinIO"
+    assert status.latency is not None
+    assert 0 < status.latency < 3000
+    assert status.clock_difference is not None
+    assert abs(status.clock_difference) <= 2
     assert len(recorder.requests) == 1
 
 
 def test_a_missing_bucket_is_no_outage(buckets: Buckets) -> None:
     status = MinioBackend("no-such-bucket-here").is_minio_available()
     assert status
+    assert status.bucket_present is False
     assert "bucket does not exist" in status.details
 
 
@@ -32,13 +42,16 @@ def test_limited_rights_are_no_outage(
     buckets: Buckets, restricted: Callable[..., dict[str, str]]
 ) -> None:
     get = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::*/*"}
-    assert MinioBackend(**restricted([get])).is_minio_available()
+    status = MinioBackend(**restricted([get])).is_minio_available()
+    assert status
+    assert status.bucket_present is None
 
 
 def test_a_wrong_key_is_not_available(buckets: Buckets) -> None:
     status = MinioBackend(MINIO_SECRET_KEY="not-the-secret").is_minio_available()
     assert not status
-    assert status.details.startswith("MinIO answers at")
+    assert (status.reachable, status.authenticated, status.bucket_present) == (True, False, None)
+    assert "answers, but cannot be used. " in status.details
     assert "does not accept the credentials" in status.details
 
 
@@ -54,6 +67,8 @@ def test_another_kind_of_server_is_not_available(status: int) -> None:
         found = storage_at(server.endpoint).is_minio_available()
     assert not found
     assert "cannot be used" in found.details
+    assert found.reachable
+    assert not found.authenticated
 
 
 def test_a_check_is_not_repeated() -> None:
@@ -67,6 +82,8 @@ def test_a_server_that_is_down_is_not_available() -> None:
         status = storage_at(endpoint, MINIO_RETRIES=3).is_minio_available()
     assert not status
     assert "could not be reached" in status.details
+    assert not status.reachable
+    assert (status.latency, status.clock_difference, status.server) == (None, None, "")
 
 
 def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,7 +97,7 @@ def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch
 def test_the_command_names_every_alias(buckets: Buckets) -> None:
     out = StringIO()
     call_command("is_minio_available", stdout=out)
-    assert out.getvalue().startswith("default: MinIO is available at http://")
+    assert out.getvalue().startswith("default: The S3 server at http://")
     out = StringIO()
     call_command("is_minio_available", stdout=out, silenced=True)
     assert out.getvalue() == ""
@@ -88,6 +105,39 @@ def test_the_command_names_every_alias(buckets: Buckets) -> None:
 
 def test_the_command_fails_when_one_is_down(buckets: Buckets) -> None:
     with closed_port() as endpoint:
-        buckets.options["MINIO_ENDPOINT"] = endpoint
-        with pytest.raises(CommandError, match="default: MinIO is NOT available"):
+        buckets.change(MINIO_ENDPOINT=endpoint)
+        with pytest.raises(CommandError, match=r"default: The S3 server at .* is NOT available"):
             call_command("is_minio_available")
+
+
+def test_a_clock_that_differs_is_measured() -> None:
+    with hostile(Answer(200, "<ListBucketResult/>")) as server:
+        server.clock_ahead = 100
+        status = storage_at(server.endpoint).is_minio_available()
+    assert status.clock_difference is not None
+    assert 95 <= status.clock_difference <= 100
+
+
+def test_the_command_prints_json(buckets: Buckets) -> None:
+    out = StringIO()
+    call_command("is_minio_available", json=True, stdout=out)
+    found = json.loads(out.getvalue())["default"]
+    assert found["is_available"]
+    assert found["server"] == "MinIO"
+    with closed_port() as endpoint:
+        buckets.change(MINIO_ENDPOINT=endpoint)
+        out = StringIO()
+        with pytest.raises(CommandError):
+            call_command("is_minio_available", json=True, stdout=out)
+    assert not json.loads(out.getvalue())["default"]["reachable"]
+
+
+def test_storages_are_asked_at_once() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        storages = [storage_at(f"127.0.0.1:{silent.getsockname()[1]}") for _ in range(3)]
+        sources = [(s.s3, dataclasses.replace(s.options, alias=str(id(s)))) for s in storages]
+        began = time.monotonic()
+        found = health.check_all(sources, timeout=0.3)
+    assert time.monotonic() - began < 0.8
+    assert len(found) == 3
+    assert not any(found.values())

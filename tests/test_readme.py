@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from functools import partial
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,9 @@ import pytest
 from django.core.management import call_command
 from django.test.utils import isolate_apps
 
-from django_minio_backend import errors, options
+from django_minio_backend import checks, errors, options
 from django_minio_backend.options import FIELDS
+from django_minio_backend.storage import configured
 from tools.minio_server import Server
 
 ROOT = Path(__file__).parent.parent
@@ -45,6 +48,25 @@ def test_every_python_block_runs(shown: dict[str, Any]) -> None:
     assert storage.bucket == "my-invoices"
     for extra in ("behind_proxy", "rotating"):
         options.for_storage({**shown["MINIO"], **shown[extra]})
+
+
+def test_the_output_of_initialize_buckets_is_real(shown: dict[str, Any]) -> None:
+    printed = README.split("$ python manage.py initialize_buckets\n")[1].split("```")[0]
+    for _, storage in configured():
+        for bucket in (*storage.options.private_buckets, *storage.options.public_buckets):
+            for page in storage.s3.for_bucket(bucket).pages(""):
+                for entry in page.entries:
+                    storage.s3.for_bucket(bucket).delete(entry.key)
+            storage.s3.for_bucket(bucket).transport.send("DELETE")
+    out = StringIO()
+    call_command("initialize_buckets", stdout=out)
+    assert out.getvalue() == printed
+
+
+def test_the_table_of_checks_is_complete() -> None:
+    factories = [value for value in vars(checks).values() if isinstance(value, partial)]
+    known = {factory("text").id for factory in factories}
+    assert set(re.findall(r"^\| `(django_minio_backend\.[EW]\d+)` \|", README, re.M)) == known
 
 
 def test_the_table_of_options_is_complete() -> None:

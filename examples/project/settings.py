@@ -29,8 +29,8 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
-    "django.contrib.staticfiles",
     "django_minio_backend.apps.DjangoMinioBackendConfig",
+    "django.contrib.staticfiles",
     "examples.attachments",
 ]
 MIDDLEWARE = [

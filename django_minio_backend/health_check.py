@@ -1,0 +1,28 @@
+"""A check for django-health-check 4, which the extra `health-check` installs."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from health_check.base import HealthCheck
+from health_check.exceptions import ServiceUnavailable
+
+from django_minio_backend import health
+from django_minio_backend.storage import configured
+
+
+@dataclasses.dataclass
+class MinioHealthCheck(HealthCheck):  # type: ignore[misc]
+    """That the server of a storage is there and takes its credentials; of all without an alias."""
+
+    alias: str | None = None
+
+    def run(self) -> None:
+        storages = {
+            alias: storage for alias, storage in configured() if self.alias in {None, alias}
+        }
+        if not storages:
+            raise ServiceUnavailable(f"'{self.alias}' is no storage of this package.")
+        for status in health.check_all((s.s3, s.options) for s in storages.values()).values():
+            if not status:
+                raise ServiceUnavailable(status.details)

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import logging
+import socket
+import time
+from typing import Any
+
+import pytest
+from django.apps import apps
+
+from django_minio_backend import MinioBackend
+from django_minio_backend.errors import ConfigurationError
+from tests.conftest import Buckets
+from tests.hostile import Answer, closed_port, hostile
+
+
+def start(monkeypatch: pytest.MonkeyPatch, *argv: str) -> None:
+    monkeypatch.setattr("sys.argv", list(argv))
+    apps.get_app_config("django_minio_backend").ready()
+
+
+def test_starting_touches_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.create_connection", pytest.fail)
+    start(monkeypatch, "gunicorn")
+
+
+def test_a_check_on_start_makes_the_buckets(
+    buckets: Buckets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = MinioBackend()
+    storage.client.remove_bucket(bucket_name=buckets.private)
+    buckets.options["MINIO_CONSISTENCY_CHECK_ON_START"] = True
+    start(monkeypatch, "manage.py", "migrate")
+    assert not storage.s3.bucket_exists()
+    start(monkeypatch, "gunicorn")
+    assert storage.s3.bucket_exists()
+
+
+def test_a_server_that_is_down_is_logged_and_stops_nothing(
+    buckets: Buckets, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    buckets.options["MINIO_CONSISTENCY_CHECK_ON_START"] = True
+    with closed_port() as endpoint, caplog.at_level(logging.ERROR):
+        buckets.options["MINIO_ENDPOINT"] = endpoint
+        start(monkeypatch, "gunicorn")
+    assert "Consistency check of storage 'default': The S3 server at" in caplog.text
+
+
+def test_the_static_bucket_is_made_too(
+    buckets: Buckets, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {**buckets.options, "MINIO_CONSISTENCY_CHECK_ON_START": True}
+    settings.STORAGES["staticfiles"] = {
+        "BACKEND": "django_minio_backend.models.MinioBackendStatic",
+        "OPTIONS": options,
+    }
+    start(monkeypatch, "gunicorn")
+    assert MinioBackend(buckets.static).s3.bucket_exists()
+
+
+def test_a_server_that_is_down_stops_django_where_that_is_asked_for(
+    buckets: Buckets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strict = {"MINIO_CONSISTENCY_CHECK_ON_START": True, "MINIO_CONSISTENCY_CHECK_STRICT": True}
+    with closed_port() as endpoint:
+        buckets.change(**strict, MINIO_ENDPOINT=endpoint)
+        with pytest.raises(ConfigurationError, match="the consistency check failed, and MINIO_C"):
+            start(monkeypatch, "gunicorn")
+
+
+def test_a_bucket_that_cannot_be_made_is_logged(
+    buckets: Buckets, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    buckets.change(
+        MINIO_CONSISTENCY_CHECK_ON_START=True,
+        MINIO_BUCKETS={buckets.private: {"object_lock": True}},
+    )
+    start(monkeypatch, "gunicorn")
+    assert f"storage 'default': {buckets.private}: failed: object_lock: " in caplog.text
+
+
+def test_a_silent_server_delays_the_start_once_and_shortly(
+    buckets: Buckets, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        buckets.change(
+            MINIO_CONSISTENCY_CHECK_ON_START=True,
+            MINIO_CONNECT_TIMEOUT=0.3,
+            MINIO_ENDPOINT=f"127.0.0.1:{silent.getsockname()[1]}",
+        )
+        settings.STORAGES = {**settings.STORAGES, "second": settings.STORAGES["default"]}
+        began = time.monotonic()
+        start(monkeypatch, "gunicorn")
+    assert time.monotonic() - began < 1
+
+
+def test_a_server_that_falls_silent_is_not_waited_for(
+    buckets: Buckets, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with hostile(Answer(200, "<ListBucketResult/>"), Answer(503)) as server:
+        buckets.change(MINIO_CONSISTENCY_CHECK_ON_START=True, MINIO_ENDPOINT=server.endpoint)
+        start(monkeypatch, "gunicorn")
+        assert len(server.requests) == 3  # one for its health, one for each bucket
+    assert caplog.text.count("overloaded") == 2
