@@ -134,18 +134,12 @@ class Options:
 
     @classmethod
     def parse(
-        cls,
-        alias: str,
-        given: Mapping[str, Any],
-        *,
-        bucket_name: str = "",
-        static: bool = False,
-        flat: bool = False,
+        cls, alias: str, given: Mapping[str, Any], *, bucket_name: str = "", static: bool = False
     ) -> Self:
         """Return the checked options of the storage `alias`.
 
-        `given` maps option and keyword names to values, which are version 3's with `flat`.
-        Raises ConfigurationError, naming the alias, the option and the fix.
+        `given` maps option and keyword names to values. Raises ConfigurationError, naming the
+        alias, the option and the fix.
         """
         _refuse_unknown(alias, given)
         values: dict[str, Any] = {
@@ -154,7 +148,7 @@ class Options:
             # What is None is as good as not given, as in version 4.
             if given.get(option) is not None or field.default is None
         }
-        buckets = _buckets(alias, values, bucket_name, static=static, flat=flat)
+        buckets = _buckets(alias, values, bucket_name, static)
         _check_window(alias, values)
         endpoints = _endpoints(alias, given)
         return cls(alias=alias, is_static=static, **endpoints, **{**values, **buckets})
@@ -198,7 +192,7 @@ def for_storage(keywords: Mapping[str, Any], *, static: bool = False) -> Options
     given.pop("storage_name", None)
     bucket_name = given.pop("bucket_name", None) or ""
     _hint_at_another_alias(alias, given)
-    return Options.parse(alias, given, bucket_name=bucket_name, static=static, flat=bool(flat))
+    return Options.parse(alias, given, bucket_name=bucket_name, static=static)
 
 
 def flat_settings() -> dict[str, Any]:
@@ -209,6 +203,10 @@ def flat_settings() -> dict[str, Any]:
         old: new for old, new in _RENAMED.items() if old.isupper()
     }
     found = {new: getattr(settings, old, None) for old, new in now.items()}
+    if isinstance(private := found.get("MINIO_PRIVATE_BUCKETS"), list | tuple):
+        # There the static files' bucket had to be in a list, and was public in either.
+        static = found["MINIO_STATIC_FILES_BUCKET"] or DEFAULT_STATIC_FILES_BUCKET
+        found["MINIO_PRIVATE_BUCKETS"] = [name for name in private if name != static]
     return {name: value for name, value in found.items() if value is not None}
 
 
@@ -362,9 +360,7 @@ def _check_window(alias: str, values: Mapping[str, Any]) -> None:
         )
 
 
-def _buckets(
-    alias: str, values: dict[str, Any], bucket_name: str, *, static: bool, flat: bool
-) -> dict[str, Any]:
+def _buckets(alias: str, values: dict[str, Any], bucket_name: str, static: bool) -> dict[str, Any]:
     """Return the bucket that the storage uses, whether it is public, and all that are declared."""
     own = "MINIO_STATIC_FILES_BUCKET" if static else "MINIO_DEFAULT_BUCKET"
     default = values.get(FIELDS[own].name, FIELDS[own].default)
@@ -372,8 +368,8 @@ def _buckets(
     private = values.get("private_buckets", ())
     public = values.get("public_buckets", ())
     if static:
-        # The admin's pages need its files without a signature; only version 3 allowed otherwise.
-        public = () if flat and bucket in private else (bucket,)
+        # The admin's pages need its files without a signature.
+        public = (bucket,)
     if mixed := sorted(set(public) & set(private)):
         raise PrivatePublicMixedError(
             f"Storage '{alias}': declared both private and public: {', '.join(mixed)}. "
