@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tools.minio_build import cache_folder
+from tools.go_build import cache_folder
 from tools.minio_server import Server
 from tools.processes import say
 

@@ -57,16 +57,22 @@ class BucketClient:
         return self.with_options(bucket=bucket)
 
     def bucket_exists(self) -> bool:
-        """Say whether the bucket is there; a second request where a bare 404 may mean anything."""
+        """Say whether the bucket is there; a second request where a bare refusal says not why."""
         try:
             self.transport.send("HEAD")
-        except errors.BucketNotFound as error:
-            if error.code:
-                return False
-            try:
-                self.probe()
-            except errors.BucketNotFound:
-                return False
+        except StorageError as error:
+            if not error.code and error.status in {400, 403, 404}:
+                return self._answers_probe()
+            if not isinstance(error, errors.BucketNotFound):
+                raise
+            return False
+        return True
+
+    def _answers_probe(self) -> bool:
+        try:
+            self.probe()
+        except errors.BucketNotFound:
+            return False
         return True
 
     def make_bucket(self, *, object_lock: bool = False) -> None:

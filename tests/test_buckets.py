@@ -11,7 +11,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.management import CommandError, call_command
 
-from django_minio_backend import MinioBackend, errors, policies
+from django_minio_backend import MinioBackend, bucket_settings, errors, policies
 from django_minio_backend.buckets import Actual, Change, Declared, declared, plan, plan_all
 from django_minio_backend.errors import ConfigurationError
 from tests.conftest import Buckets, Fetch
@@ -198,10 +198,11 @@ def test_one_bucket_or_one_storage_can_be_chosen(drifted: Buckets) -> None:
 
 
 def test_the_static_bucket_is_one_of_them(buckets: Buckets, settings: Any) -> None:
-    settings.STORAGES["staticfiles"] = {
+    static = {
         "BACKEND": "django_minio_backend.models.MinioBackendStatic",
         "OPTIONS": buckets.options,
     }
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": static}
     assert rows(initialize())[buckets.static] == [
         "static",
         "missing",
@@ -264,8 +265,10 @@ def test_a_lock_is_given_when_the_bucket_is_made(buckets: Buckets) -> None:
     lock = {"mode": "GOVERNANCE", "days": 2}
     buckets.change(MINIO_BUCKETS={buckets.private: {"object_lock": lock}})
     assert rows(initialize())[buckets.private][2] == "created, object_lock set"
-    found = client.get_object_lock_config(bucket_name=buckets.private)
-    assert (found.mode, found.duration) == ("GOVERNANCE", 2)
+    found = bucket_settings.KINDS["object_lock"].read(
+        MinioBackend().s3.configuration("object-lock")
+    )
+    assert found["Rule"]["DefaultRetention"] == {"Mode": "GOVERNANCE", "Days": "2"}
     buckets.change(MINIO_BUCKETS={buckets.private: {"object_lock": True}})
     assert rows(initialize())[buckets.private][2] == "unchanged"
 

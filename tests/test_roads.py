@@ -103,19 +103,17 @@ def test_the_check_shows_what_migrations_shows(settings: Any, environment: None)
     assert "\"MINIO_DEFAULT_BUCKET\": 'road-media-files'" in str(warning.hint)
 
 
-DEFAULT_FILE_STORAGE = """
-import sys, warnings
+SETTINGS = """
+DEFAULT_FILE_STORAGE = "django_minio_backend.models.MinioBackend"
+STATICFILES_STORAGE = "django_minio_backend.models.MinioBackendStatic"
+MINIO_ENDPOINT = "minio.example.com"
+MINIO_ACCESS_KEY = "key"
+MINIO_SECRET_KEY = "secret"
+MINIO_PRIVATE_BUCKETS = ["media-files"]
+MINIO_MEDIA_FILES_BUCKET = "media-files"
+"""
+SCRIPT = """
 import django
-from django.conf import settings
-settings.configure(
-    DEFAULT_FILE_STORAGE="django_minio_backend.models.MinioBackend",
-    STATICFILES_STORAGE="django_minio_backend.models.MinioBackendStatic",
-    MINIO_ENDPOINT="minio.example.com",
-    MINIO_ACCESS_KEY="key",
-    MINIO_SECRET_KEY="secret",
-    MINIO_PRIVATE_BUCKETS=["media-files"],
-    MINIO_MEDIA_FILES_BUCKET="media-files",
-)
 django.setup()
 from django.core.files.storage import default_storage
 from django.contrib.staticfiles.storage import staticfiles_storage
@@ -127,5 +125,12 @@ assert sorted(alias for alias, _ in configured()) == ["default", "staticfiles"]
 
 
 @pytest.mark.skipif(django.VERSION >= (5, 1), reason="Django 5.1 has no DEFAULT_FILE_STORAGE")
-def test_default_file_storage_works_where_django_has_it() -> None:
-    subprocess.run([sys.executable, "-W", "ignore", "-c", DEFAULT_FILE_STORAGE], check=True)
+def test_default_file_storage_works_where_django_has_it(tmp_path: Path) -> None:
+    (tmp_path / "old_settings.py").write_text(SETTINGS)
+    environment = {
+        "PYTHONPATH": f"{tmp_path}:{Path(__file__).parent.parent}",
+        "DJANGO_SETTINGS_MODULE": "old_settings",
+    }
+    command = [sys.executable, "-W", "ignore", "-c", SCRIPT]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

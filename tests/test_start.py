@@ -50,10 +50,11 @@ def test_the_static_bucket_is_made_too(
     buckets: Buckets, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = {**buckets.options, "MINIO_CONSISTENCY_CHECK_ON_START": True}
-    settings.STORAGES["staticfiles"] = {
+    static = {
         "BACKEND": "django_minio_backend.models.MinioBackendStatic",
         "OPTIONS": options,
     }
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": static}
     start(monkeypatch, "gunicorn")
     assert MinioBackend(buckets.static).s3.bucket_exists()
 

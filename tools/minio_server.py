@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from tools.minio_build import BUILT, FOUND, FindBinary
+from tools.go_build import MINIO, FindBinary
 from tools.processes import (
     SourceFailed,
     ended,
@@ -121,15 +121,15 @@ def binary() -> Path:
 
     Raises ServerUnavailable when there is none.
     """
-    return _first([*FOUND, *BUILT])
+    return _first([*MINIO.found(), *MINIO.built()])
 
 
 def _server_sources(stack: ExitStack, wish: _Wish) -> Iterator[tuple[str, Callable[[], Server]]]:
     yield "MINIO_ENDPOINT", partial(_endpoint_server, wish)
-    for name, find in FOUND:
+    for name, find in MINIO.found():
         yield name, partial(_binary_server, stack, wish, name, find)
     yield "Docker", partial(_docker_server, stack, wish)
-    for name, find in BUILT:
+    for name, find in MINIO.built():
         yield name, partial(_binary_server, stack, wish, name, find)
 
 
@@ -223,7 +223,7 @@ def _start(
     command: Callable[[int], list[str]],
 ) -> Server:
     for _ in range(PORT_TRIES):
-        port = wish.port or _free_port()
+        port = wish.port or free_port()
         serving = _serving(command(port), env, f"127.0.0.1:{port}", wish.state / f"{port}.log")
         try:
             stack.enter_context(serving)
@@ -273,7 +273,7 @@ def _status(endpoint: str, *, secure: bool, timeout: float) -> int:
         return connection.getresponse().status
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import minio_build, minio_server, processes
+from tools import go_build, minio_server, processes
 from tools.minio_server import ServerUnavailable, binary, running
 
 ROOT = Path(minio_server.__file__).parents[1]
@@ -92,7 +92,7 @@ def bin_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def cached(tmp_path: Path) -> Path:
-    version = f"minio-{minio_build.VERSION}"
+    version = f"minio-{go_build.MINIO.version}"
     return tmp_path / "cache" / "django-minio-backend" / version / "minio"
 
 
