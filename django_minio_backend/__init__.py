@@ -6,6 +6,7 @@ from django_minio_backend.apps import DjangoMinioBackendConfig
 from django_minio_backend.models import (
     MinioBackend,
     MinioBackendStatic,
+    MinioBackendStaticManifest,
     get_iso_date,
     iso_date_prefix,
 )
@@ -14,6 +15,7 @@ __all__ = [
     "DjangoMinioBackendConfig",
     "MinioBackend",
     "MinioBackendStatic",
+    "MinioBackendStaticManifest",
     "get_iso_date",
     "iso_date_prefix",
 ]

@@ -11,7 +11,7 @@ from urllib.parse import unquote_plus
 
 from django.utils.datastructures import CaseInsensitiveMapping
 
-from django_minio_backend.compression import original_size
+from django_minio_backend.compression import original
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class ObjectStat:
     @property
     def content_size(self) -> int:
         """How many bytes reading it gives: more than its size where it is stored compressed."""
-        size = original_size(self.metadata)
-        return self.size if size is None else size
+        was = original(self.metadata)
+        return was.size if was else self.size
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,13 @@ class Entry:
     key: str
     size: int
     etag: str
+    #: As S3 writes it, such as "2026-11-21T15:28:37.123Z"; `modified` reads it.
+    last_modified: str = ""
+
+    @property
+    def modified(self) -> datetime.datetime:
+        """When it was stored, aware UTC."""
+        return datetime.datetime.fromisoformat(self.last_modified)
 
 
 @dataclass(frozen=True)
@@ -76,9 +83,8 @@ def page_of(root: ET.Element) -> Page:
             prefixes.append(decode(child_text(element, "Prefix")))
         elif kind == "Contents":
             fields = {local_name(child): child.text or "" for child in element}
-            entries.append(
-                Entry(decode(fields["Key"]), int(fields["Size"]), etag_of(fields.get("ETag", "")))
-            )
+            etag, modified = etag_of(fields.get("ETag", "")), fields.get("LastModified", "")
+            entries.append(Entry(decode(fields["Key"]), int(fields["Size"]), etag, modified))
     return Page(prefixes, entries)
 
 

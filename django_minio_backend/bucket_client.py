@@ -32,8 +32,9 @@ _NONE = frozenset(
         "NoSuchObjectLockConfiguration",
     }
 )
+NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 _LOCATION = (
-    '<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+    f'<CreateBucketConfiguration xmlns="{NAMESPACE}">'
     "<LocationConstraint>{}</LocationConstraint></CreateBucketConfiguration>"
 )
 

@@ -21,7 +21,7 @@ from django_minio_backend.answers import (
     stat_of,
 )
 from django_minio_backend.bodies import RangedBody, Stream
-from django_minio_backend.bucket_client import BucketClient, content_md5, md5
+from django_minio_backend.bucket_client import NAMESPACE, BucketClient, content_md5, md5
 from django_minio_backend.errors import StorageError
 from django_minio_backend.options import Options
 from django_minio_backend.parsing import Endpoint
@@ -176,6 +176,23 @@ class Client(BucketClient):
         """Delete an object; that there is none is no error."""
         with suppress(errors.ObjectNotFound):
             self.transport.send("DELETE", key)
+
+    def delete_many(self, keys: Sequence[str]) -> dict[str, str]:
+        """Delete up to 1,000 objects; return S3's reason for each that could not be.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
+        """
+        objects = "".join(f"<Object><Key>{escape(key)}</Key></Object>" for key in keys)
+        body = f'<Delete xmlns="{NAMESPACE}">{objects}<Quiet>true</Quiet></Delete>'.encode()
+        headers = {"Content-MD5": content_md5(md5(body))}
+        response = self.transport.send("POST", query=[("delete", "")], headers=headers, body=body)
+        failed = {}
+        for element in self._xml(response, "DeleteResult"):
+            if local_name(element) == "Error":
+                code, message = child_text(element, "Code"), child_text(element, "Message")
+                if code not in {"NoSuchKey", "NoSuchVersion"}:
+                    failed[child_text(element, "Key")] = f"{code}: {message}"
+        return failed
 
     def pages(self, prefix: str, *, delimiter: str = "") -> Iterator[Page]:
         """Yield the pages of a listing, a request each, in key order.

@@ -133,6 +133,36 @@ def guess_content_type(name: str) -> str | None:
     return _ENCODING_TYPES.get(encoding, content_type) if encoding else content_type
 
 
+# What a machine's own list of types may lack or have wrong.
+_STATIC_TYPES = {
+    "avif": "image/avif",
+    "css": "text/css",
+    "eot": "application/vnd.ms-fontobject",
+    "ico": "image/x-icon",
+    "js": "text/javascript",
+    "json": "application/json",
+    "map": "application/json",
+    "mjs": "text/javascript",
+    "otf": "font/otf",
+    "svg": "image/svg+xml",
+    "ttf": "font/ttf",
+    "wasm": "application/wasm",
+    "webmanifest": "application/manifest+json",
+    "webp": "image/webp",
+    "woff": "font/woff",
+    "woff2": "font/woff2",
+    "xml": "application/xml",
+}
+_WITH_CHARSET = re.compile(r"text/.*|application/(.*\+)?(json|xml)|image/svg\+xml")
+
+
+def static_content_type(name: str) -> str:
+    """Return the type of a file that is the project's own, with the charset of its text."""
+    extension = name.rpartition(".")[2].lower()
+    found = _STATIC_TYPES.get(extension) or guess_content_type(name) or DEFAULT_CONTENT_TYPE
+    return f"{found}; charset=utf-8" if _WITH_CHARSET.fullmatch(found) else found
+
+
 def is_executable(content_type: str) -> bool:
     """Say whether a browser that opens this type may run script from it."""
     essence = content_type.partition(";")[0].strip().lower()
@@ -161,9 +191,9 @@ def is_printable_ascii(value: str) -> bool:
     return value.isascii() and value.isprintable()
 
 
-def media_headers(name: str, claim: object, *, inert: bool) -> Mapping[str, str]:
-    """Return Content-Type and, with `inert`, what keeps a browser from running the content."""
+def media_headers(name: str, claim: object) -> Mapping[str, str]:
+    """Return Content-Type and what keeps a browser from running the content."""
     content_type = choose_content_type(name, claim)
-    if inert and is_executable(content_type):
+    if is_executable(content_type):
         return {"Content-Type": content_type, "Content-Disposition": "attachment"}
     return {"Content-Type": content_type}

@@ -102,6 +102,7 @@ class Options:
     multipart_parallel: int = _option("MINIO_MULTIPART_PARALLEL", parsing.threads, 3)
     object_headers: ObjectHeaders = _option("MINIO_OBJECT_HEADERS", headers.object_headers)
     gzip: tuple[str, ...] = _option("MINIO_GZIP", parsing.gzip, ())
+    static_compress: str = _option("MINIO_STATIC_COMPRESS", parsing.static_compress, "")
     settings_http_client: urllib3.PoolManager | None = _option(
         "MINIO_HTTP_CLIENT", parsing.http_client
     )

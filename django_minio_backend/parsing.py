@@ -222,6 +222,17 @@ def progress(value: object) -> Any:
     return value
 
 
+def static_compress(value: object) -> str:
+    """Parse the name of an encoding, "" for none."""
+    if value in {None, False, ""}:
+        return ""
+    if value not in compression.ENCODINGS:
+        raise ValueError(f"must be one of {', '.join(map(repr, compression.ENCODINGS))}, or None")
+    if value == "br" and not compression.has_brotli():
+        raise ValueError("is 'br', which needs: pip install 'django-minio-backend[brotli]'")
+    return str(value)
+
+
 def gzip(value: object) -> tuple[str, ...]:
     """Parse True, or a list of media types such as "text/*", into the types to compress."""
     if isinstance(value, bool) or value is None:

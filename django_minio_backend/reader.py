@@ -47,7 +47,7 @@ class ObjectReader(io.RawIOBase):
         )
         self.total = stream.total
         self.size = (stream.total if stop is None else min(stop, stream.total)) - start
-        self.original_size = stream.original_size
+        self.original = stream.original
         self._window = memoryview(stream.read(FIRST_RANGE))
         self._window_start = 0
         self._position = 0
@@ -155,7 +155,7 @@ def open_content(client: Client, key: str, start: int = 0, stop: int | None = No
         if error.status != 416 or client.stat(key).content_size <= start:
             raise
         reader = ObjectReader(client, key)
-    if reader.original_size is None:
+    if reader.original is None:
         return io.BufferedReader(reader, _BUFFER)
     if start or stop is not None:
         reader = ObjectReader(client, key)
@@ -164,10 +164,10 @@ def open_content(client: Client, key: str, start: int = 0, stop: int | None = No
 
 
 def _decompressed(client: Client, key: str, reader: ObjectReader) -> bytes:
-    if reader.original_size is None:
+    if reader.original is None:
         raise client.changed(key)
     try:
-        return decompress(reader.readall(), reader.original_size)
+        return decompress(reader.readall(), reader.original)
     except ValueError as error:
         where = client.transport.where.of(key)
         raise errors.build(errors.IntegrityError, where, detail=str(error)) from error

@@ -16,6 +16,7 @@ from django.utils.module_loading import import_string
 
 from django_minio_backend import buckets, health, names, options, policies, pools, sdk
 from django_minio_backend.answers import ObjectStat
+from django_minio_backend.compression import Compression
 from django_minio_backend.configured import ConfiguredStorage
 from django_minio_backend.errors import ObjectExists, ObjectNotFound
 from django_minio_backend.files import S3File, open_object
@@ -118,13 +119,16 @@ class MinioBackend(ConfiguredStorage):
             parallel=parsed.multipart_parallel,
             only_new=not parsed.replace_existing,
             progress=parsed.progress,
-            gzip=parsed.gzip,
+            compression=self._compression(),
             stored=self._links.renew,
         )
 
+    def _compression(self) -> Compression:
+        return Compression(self.options.gzip)
+
     def _headers(self, name: str, claim: object) -> dict[str, str]:
         parsed = self.options
-        headers = dict(names.media_headers(name, claim, inert=not self._is_static))
+        headers = dict(self._default_headers(name, claim))
         for more in (parsed.metadata, parsed.sse, parsed.retention, parsed.headers_for(name)):
             headers = _merged(headers, more)
         if parsed.tags:
@@ -132,6 +136,9 @@ class MinioBackend(ConfiguredStorage):
         if parsed.legal_hold:
             headers["x-amz-object-lock-legal-hold"] = "ON"
         return headers
+
+    def _default_headers(self, name: str, claim: object) -> Mapping[str, str]:
+        return names.media_headers(name, claim)
 
     # Reading
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from django.core.files.base import ContentFile, File
 
 from django_minio_backend.bucket_client import content_md5
 from django_minio_backend.client import MAX_PARTS, MAX_SINGLE_PUT, Client, is_locked
-from django_minio_backend.compression import compress
+from django_minio_backend.compression import Compression
 from django_minio_backend.errors import StorageError
 from django_minio_backend.signing import SIGNED_CHUNKS
 from django_minio_backend.sources import SignedChunks, Source
@@ -33,8 +33,7 @@ class Upload:
     parallel: int = 1
     only_new: bool = False
     progress: Any = None
-    #: Media types, or patterns of them, that are compressed.
-    gzip: Collection[str] = ()
+    compression: Compression = Compression()
     #: Told the key when the object is stored.
     stored: Callable[[str], None] = lambda key: None
 
@@ -66,7 +65,7 @@ class Upload:
 
     def put(self, client: Client, key: str, whole: Content) -> None:
         """Store content that is in memory, compressed where it is to be."""
-        body, headers = compress(whole, self.headers, self.gzip)
+        body, headers = self.compression.of(whole, self.headers)
         client.put(key, body, headers, only_new=self.only_new)
 
     def _fits_one_request(self, size: int) -> bool:

@@ -114,7 +114,7 @@ class Recorder(urllib3.PoolManager):
     """A pool manager that notes every request it puts on the wire, retries included."""
 
     def __init__(self, **keywords: Any) -> None:
-        super().__init__(**keywords)
+        super().__init__(**{"maxsize": 16, **keywords})
         self.requests: list[str] = []
         recorder = self
 

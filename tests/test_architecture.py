@@ -23,6 +23,7 @@ LAYERS = [
     {"configured", "files"},
     {"storage"},
     {"staticfiles"},
+    {"collect"},
     {"checks", "health_check", "models", "start", "utils", "views"},
     {"apps", "management", "urls"},
     {"__init__"},

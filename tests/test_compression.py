@@ -104,7 +104,7 @@ def test_a_range_past_the_end_of_the_content_is_refused(zipping: MinioBackend) -
 def test_a_size_that_is_not_the_contents_is_an_integrity_error(
     zipping: MinioBackend, size: int
 ) -> None:
-    body, headers = compression.compress(TEXT, {"Content-Type": "text/csv"}, ["text/csv"])
+    body, headers = compression.Compression(["text/csv"]).of(TEXT, {"Content-Type": "text/csv"})
     zipping.s3.put("a.csv", body, {**headers, compression.ORIGINAL_SIZE: str(size)})
     with pytest.raises(IntegrityError, match="decompress to"):
         zipping.open("a.csv")
@@ -124,7 +124,9 @@ def test_gzip_that_somebody_else_stored_is_read_as_it_is(zipping: MinioBackend) 
 
 
 def test_the_same_content_gives_the_same_bytes_everywhere() -> None:
-    body, _ = compression.compress(TEXT, {"Content-Type": "text/csv; charset=utf-8"}, ["text/*"])
+    body, _ = compression.Compression(["text/*"]).of(
+        TEXT, {"Content-Type": "text/csv; charset=utf-8"}
+    )
     with gzip.open(io.BytesIO(body)) as file:
         assert file.read() == TEXT
     # No name, no time, no operating system: https://www.rfc-editor.org/rfc/rfc1952

@@ -108,13 +108,35 @@ def test_content_type_choice(name: str, claim: object, stored: str) -> None:
     "name", ["x.html", "x.xhtml", "x.svg", "x.xml", "x.js", "x.mjs", "x.htm", "x.rss"]
 )
 def test_what_a_browser_would_execute_is_stored_as_an_attachment(name: str) -> None:
-    headers = names.media_headers(name, None, inert=True)
+    headers = names.media_headers(name, None)
     assert headers["Content-Disposition"] == "attachment"
-    assert "Content-Disposition" not in names.media_headers(name, None, inert=False)
 
 
 def test_a_nameless_executable_claim_is_an_attachment_too() -> None:
-    assert names.media_headers("x", "text/html", inert=True) == {
+    assert names.media_headers("x", "text/html") == {
         "Content-Type": "text/html",
         "Content-Disposition": "attachment",
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "content_type"),
+    [
+        ("a.css", "text/css; charset=utf-8"),
+        ("a.js", "text/javascript; charset=utf-8"),
+        ("a.mjs", "text/javascript; charset=utf-8"),
+        ("a.js.map", "application/json; charset=utf-8"),
+        ("a.json", "application/json; charset=utf-8"),
+        ("site.webmanifest", "application/manifest+json; charset=utf-8"),
+        ("a.svg", "image/svg+xml; charset=utf-8"),
+        ("a.txt", "text/plain; charset=utf-8"),
+        ("a.wasm", "application/wasm"),
+        ("a.woff2", "font/woff2"),
+        ("A.WOFF", "font/woff"),
+        ("a.ttf", "font/ttf"),
+        ("a.png", "image/png"),
+        ("LICENSE", "application/octet-stream"),
+    ],
+)
+def test_static_files_have_the_right_type_and_charset(name: str, content_type: str) -> None:
+    assert names.static_content_type(name) == content_type

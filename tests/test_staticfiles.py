@@ -40,7 +40,8 @@ def test_collectstatic_fills_a_public_bucket(static: MinioBackendStatic, fetch: 
     assert static.listdir("") == (["css"], ["page.html"])
     answer = fetch(static_link("css/site.css"))
     assert (answer.status, answer.data) == (200, b"body {}")
-    assert answer.headers["Content-Type"] == "text/css"
+    assert answer.headers["Content-Type"] == "text/css; charset=utf-8"
+    assert answer.headers["Cache-Control"] == "public, max-age=60"
 
 
 def test_collectstatic_clear_empties_the_bucket(static: MinioBackendStatic) -> None:
