@@ -49,7 +49,8 @@ def minio_client(
         "http_client": http_client,
         **credentials.sdk_arguments(),
     }
-    known = inspect.signature(Minio).parameters
+    # Not the class's own signature: django-minio-storage gives that a `__new__`.
+    known = inspect.signature(Minio.__init__).parameters
     return Minio(**{name: value for name, value in arguments.items() if name in known})
 
 
