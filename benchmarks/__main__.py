@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from minio import Minio
+from minio.deleteobjects import DeleteObject
 
 from benchmarks import report
 from benchmarks.contenders import REQUIREMENTS, Contender, environment, running
@@ -21,6 +22,7 @@ from tools.minio_server import Server
 from tools.minio_server import running as running_server
 from tools.processes import say
 
+START_CALL = "exists + size + mtime"  # who has files at all
 START = "process start to first answer"
 RESULTS = Path(__file__).parent / "results"
 
@@ -46,19 +48,28 @@ def workloads(quick: bool) -> list[Workload]:
         Workload("open large, read 4 KiB, close", 3, memory=True),
         Workload("save large", 1, **speed),
         Workload("read large", 1, **speed),
+        *(
+            Workload(f"{known_as}, {state}", 1, cold=state == "cold", known_as=known_as)
+            for known_as in ("collectstatic", "collectstatic, manifest")
+            for state in ("cold", "unchanged")
+        ),
     ]
+
+
+def client_for(server: Server) -> Minio:
+    return Minio(
+        endpoint=server.endpoint,
+        access_key=server.access_key,
+        secret_key=server.secret_key,
+        secure=server.secure,
+    )
 
 
 @contextmanager
 def world(server: Server, quick: bool) -> Iterator[dict[str, str]]:
     """Fill buckets with what the workloads read; yield what the workers must know of it."""
     names = {"BENCH_BUCKET": "bench-media", "BENCH_LISTING": "bench-listing"}
-    client = Minio(
-        endpoint=server.endpoint,
-        access_key=server.access_key,
-        secret_key=server.secret_key,
-        secure=server.secure,
-    )
+    client = client_for(server)
     for bucket in names.values():
         if not client.bucket_exists(bucket_name=bucket):
             client.make_bucket(bucket_name=bucket)
@@ -78,16 +89,30 @@ def world(server: Server, quick: bool) -> Iterator[dict[str, str]]:
         large.flush()
         for key, path in (("large.bin", large.name), ("small.bin", __file__)):
             client.fput_object(bucket_name="bench-media", object_name=key, file_path=path)
-        yield {**names, "BENCH_LARGE": large.name}
+        with tempfile.TemporaryDirectory() as static:
+            for number in range(1_000):
+                Path(static, f"{number:04}.css").write_text(f".a{number} {{ color: red }}\n" * 40)
+            yield {**names, "BENCH_LARGE": large.name, "BENCH_STATICFILES": static}
 
 
-def measure(contenders: Sequence[Contender], quick: bool, named: str) -> list[Found]:
+def empty(client: Minio, bucket: str) -> None:
+    """Leave a bucket with nothing in it."""
+    if not client.bucket_exists(bucket_name=bucket):
+        client.make_bucket(bucket_name=bucket)
+    found = client.list_objects(bucket_name=bucket, recursive=True)
+    doomed = [DeleteObject(entry.object_name or "") for entry in found]
+    for error in client.remove_objects(bucket_name=bucket, delete_object_list=doomed):
+        raise RuntimeError(f"{bucket} cannot be emptied: {error}")
+
+
+def measure(contenders: Sequence[Contender], client: Minio, quick: bool, named: str) -> list[Found]:
     found = []
     rounds = 2 if quick else 5
     for workload in workloads(quick):
         if named not in workload.name:
             continue
-        able = [one for one in contenders if workload.name in one.workloads]
+        known_as = workload.known_as or workload.name
+        able = [one for one in contenders if known_as in one.workloads]
         say(workload.name, passing=True)
         results = Found(workload)
         for turn in range(rounds):
@@ -95,9 +120,11 @@ def measure(contenders: Sequence[Contender], quick: bool, named: str) -> list[Fo
             for contender in able[turn % len(able) :] + able[: turn % len(able)]:
                 if workload.prepare:
                     contender.measure(workload.prepare, workload.count)
-                if turn == 0:
-                    contender.measure(workload.name, min(workload.count, 3))  # warm
-                results.add(contender.name, **contender.measure(workload.name, workload.count))
+                if turn == 0 and not workload.cold:
+                    contender.measure(known_as, min(workload.count, 3))  # warm
+                if workload.cold:
+                    empty(client, contender.static_bucket)
+                results.add(contender.name, **contender.measure(known_as, workload.count))
         found.append(results)
     if named in START:
         found.append(_starts(contenders, rounds))
@@ -107,7 +134,7 @@ def measure(contenders: Sequence[Contender], quick: bool, named: str) -> list[Fo
 def _starts(contenders: Sequence[Contender], rounds: int) -> Found:
     results = Found(Workload(START, 1))
     for turn in range(rounds + 1):
-        for contender in contenders:
+        for contender in (one for one in contenders if START_CALL in one.workloads):
             seconds = contender.start()
             if turn:  # the first one wrote bytecode
                 results.add(contender.name, seconds, requests=1, peak=0)
@@ -129,7 +156,7 @@ def main() -> None:
             stack.enter_context(running(name, python, server, what))
             for name, python in pythons.items()
         ]
-        found = measure(contenders, arguments.quick, arguments.workload)
+        found = measure(contenders, client_for(server), arguments.quick, arguments.workload)
     text = report.table(found)
     print(text)
     if not arguments.quick and not arguments.workload:

@@ -29,6 +29,7 @@ REQUIREMENTS = {
     BASELINE: ["django-minio-backend==4.5.0"],
     "django-storages": ["django-storages==1.14.6", "boto3==1.44.*"],
     "django-minio-storage": ["django-minio-storage==0.6.0"],
+    "collectfasta": ["collectfasta==3.3.*", "django-storages==1.14.6", "boto3==1.44.*"],
 }
 
 
@@ -74,6 +75,10 @@ class Contender:
             raise RuntimeError(f"{self.name} ended with code {self._process.wait()}")
         return json.loads(line)
 
+    @property
+    def static_bucket(self) -> str:
+        return self.env["BENCH_STATIC"]
+
     def start(self) -> float:
         """Return the seconds from starting a process to its first answered call."""
         began = time.perf_counter()
@@ -94,6 +99,7 @@ def running(
         "BENCH_ENDPOINT": server.endpoint,
         "BENCH_ACCESS_KEY": server.access_key,
         "BENCH_SECRET_KEY": server.secret_key,
+        "BENCH_STATIC": f"bench-static-{name}",
         **what,
     }
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}

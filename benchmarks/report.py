@@ -25,6 +25,10 @@ class Workload:
     unit: str = "/s"
     units: float = 1
     prepare: str = ""
+    #: Whether the contender's bucket for static files is emptied before each time.
+    cold: bool = False
+    #: What the workers know it as, where that is not its name.
+    known_as: str = ""
     memory: bool = False
 
 
@@ -44,8 +48,11 @@ class Found:
         self.peaks.setdefault(name, []).append(peak)
 
     def ratio(self, name: str) -> float | None:
-        """Return the median over the rounds of a contender's rate against the baseline's."""
-        base = self.rates.get(BASELINE)
+        """Return the median over the rounds of a contender's rate against the baseline's.
+
+        What the baseline has not is measured against django-storages.
+        """
+        base = self.rates.get(BASELINE) or self.rates.get("django-storages")
         if base is None or name not in self.rates:
             return None
         return median(a / b for a, b in zip(self.rates[name], base, strict=True))
@@ -88,7 +95,8 @@ def _label(name: str) -> str:
 
 
 def _name(found: Found) -> str:
-    return found.workload.name
+    has_base = not found.rates or BASELINE in found.rates
+    return found.workload.name + ("" if has_base else " (1: django-storages)")
 
 
 def _rate(found: Found) -> str:

@@ -50,6 +50,7 @@ class Server:
         self.bucket = os.environ["BENCH_BUCKET"]
         self.listing = os.environ["BENCH_LISTING"]
         self.large = os.environ["BENCH_LARGE"]
+        self.static = os.environ["BENCH_STATIC"]
 
 
 class RawStorage:
@@ -136,13 +137,18 @@ def minio_backend(server: Server) -> dict[str, Any]:
     }
     private = {**common, "MINIO_PRIVATE_BUCKETS": [server.bucket, server.listing]}
     public = {**common, "MINIO_PUBLIC_BUCKETS": [server.bucket]}
+    static = {**common, "MINIO_STATIC_FILES_BUCKET": server.static}
     path = "django_minio_backend.models.MinioBackend"
     # Version 4.5 reads the option from the settings, 5 from the settings too.
     settings.MINIO_URL_CACHING_ENABLED = False
     settings.STORAGES = {
         "default": {"BACKEND": path, "OPTIONS": private},
         "public": {"BACKEND": path, "OPTIONS": public},
+        "staticfiles": {"BACKEND": f"{path}Static", "OPTIONS": static},
     }
+    if sys.argv[1] == "ours":
+        manifest = {"BACKEND": f"{path}StaticManifest", "OPTIONS": static}
+        settings.BENCH_MANIFEST = manifest
 
     from django_minio_backend.models import MinioBackend
 
@@ -158,6 +164,7 @@ def minio_backend(server: Server) -> dict[str, Any]:
 
 
 def s3storage(server: Server) -> dict[str, Any]:
+    from django.conf import settings
     from storages.backends.s3 import S3Storage
 
     common = {
@@ -167,6 +174,13 @@ def s3storage(server: Server) -> dict[str, Any]:
         "region_name": "us-east-1",
         "bucket_name": server.bucket,
     }
+    static = {**common, "bucket_name": server.static}
+    path = "storages.backends.s3.S3"
+    settings.STORAGES = {
+        "staticfiles": {"BACKEND": f"{path}StaticStorage", "OPTIONS": static},
+    }
+    manifest = {"BACKEND": f"{path}ManifestStaticStorage", "OPTIONS": static}
+    settings.BENCH_MANIFEST = manifest
     return {
         "media": S3Storage(**common, file_overwrite=False),
         "replacing": S3Storage(**common, file_overwrite=True),
@@ -184,6 +198,8 @@ def minio_storage(server: Server) -> dict[str, Any]:
     settings.MINIO_STORAGE_SECRET_KEY = server.secret_key
     settings.MINIO_STORAGE_USE_HTTPS = False
     settings.MINIO_STORAGE_REGION = "us-east-1"
+    settings.MINIO_STORAGE_STATIC_BUCKET_NAME = server.static
+    settings.STORAGES = {"staticfiles": {"BACKEND": "minio_storage.storage.MinioStaticStorage"}}
 
     def storage(bucket: str, presigned: bool = True) -> Any:
         settings.MINIO_STORAGE_MEDIA_BUCKET_NAME = bucket
@@ -197,17 +213,62 @@ def minio_storage(server: Server) -> dict[str, Any]:
     }
 
 
+def collectfasta(server: Server) -> dict[str, Any]:
+    """django-storages again, with another `collectstatic`."""
+    from django.conf import settings
+
+    settings.COLLECTFASTA_STRATEGY = "collectfasta.strategies.boto3.Boto3Strategy"
+    settings.COLLECTFASTA_THREADS = THREADS
+    s3storage(server)
+    del settings.BENCH_MANIFEST  # type: ignore[misc]
+    return {}
+
+
 CONTENDERS: dict[str, Callable[[Server], dict[str, Any]]] = {
     "ours": minio_backend,
     "django-minio-backend": minio_backend,
     "django-storages": s3storage,
     "django-minio-storage": minio_storage,
     "minio-py": raw,
+    "collectfasta": collectfasta,
 }
 
 
 def workloads(server: Server, storages: dict[str, Any]) -> dict[str, Workload]:
     """Return what this contender can do, by name; each is told how often."""
+    return {**files(server, storages), **static_files()} if storages else static_files()
+
+
+def static_files() -> dict[str, Workload]:
+    from django.conf import settings
+    from django.core.management import call_command
+    from django.core.signals import setting_changed
+
+    if not settings.is_overridden("STORAGES"):  # type: ignore[misc]
+        return {}
+
+    def collect(count: int) -> None:
+        # As in a new process, which has neither storage nor manifest yet.
+        storages = settings.STORAGES
+        settings.STORAGES = {**storages}
+        setting_changed.send(None, setting="STORAGES", value=None, enter=True)
+        call_command("collectstatic", interactive=False, verbosity=0)
+
+    def with_manifest(count: int) -> None:
+        before = settings.STORAGES["staticfiles"]
+        settings.STORAGES["staticfiles"] = getattr(settings, "BENCH_MANIFEST")  # noqa: B009
+        try:
+            collect(count)
+        finally:
+            settings.STORAGES["staticfiles"] = before
+
+    found: dict[str, Workload] = {"collectstatic": collect}
+    if hasattr(settings, "BENCH_MANIFEST"):
+        found["collectstatic, manifest"] = with_manifest
+    return found
+
+
+def files(server: Server, storages: dict[str, Any]) -> dict[str, Workload]:
     from django.core.files.base import ContentFile, File
 
     media, listing, public = storages["media"], storages["listing"], storages["public"]
@@ -348,11 +409,28 @@ def measure(workload: Workload, count: int) -> dict[str, float]:
     }
 
 
-def set_up() -> None:
+APPS = {"collectfasta": ["collectfasta"], "ours": ["django_minio_backend"]}
+
+
+def set_up(*, with_apps: bool) -> None:
     import django
     from django.conf import settings
 
-    settings.configure(USE_TZ=True, SECRET_KEY="benchmark", LOGGING_CONFIG=None)
+    apps = [
+        *APPS.get(sys.argv[1], []),
+        "django.contrib.staticfiles",
+        "django.contrib.contenttypes",
+        "django.contrib.auth",
+        "django.contrib.admin",
+    ]
+    settings.configure(
+        USE_TZ=True,
+        SECRET_KEY="benchmark",
+        LOGGING_CONFIG=None,
+        STATIC_URL="/static/",
+        INSTALLED_APPS=apps if with_apps else [],
+        STATICFILES_DIRS=[os.environ["BENCH_STATICFILES"]] if with_apps else [],
+    )
     django.setup()
 
 
@@ -360,9 +438,10 @@ def main() -> None:
     contender = CONTENDERS[sys.argv[1]]
     answers = io.TextIOWrapper(os.fdopen(os.dup(1), "wb"), line_buffering=True)
     os.dup2(2, 1)  # whatever a contender prints is no answer
-    set_up()
+    start = sys.argv[2:] == ["start"]
+    set_up(with_apps=not start)
     server = Server()
-    if sys.argv[2:] == ["start"]:
+    if start:
         print(contender(server)["media"].size("small.bin"), file=answers)
         return
     count_requests()

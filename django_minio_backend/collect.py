@@ -26,6 +26,10 @@ from django_minio_backend.staticfiles import ManifestFile, MinioBackendStatic
 MOST_DELETED = 1000
 # Where the MD5 of what is stored is told where the ETag is another thing: with encryption, parts.
 _MD5 = "x-amz-meta-md5"
+_ENCRYPTED = (
+    "x-amz-server-side-encryption",
+    "x-amz-server-side-encryption-customer-algorithm",
+)
 _BLOCK = 2**20
 
 
@@ -36,6 +40,9 @@ class Source:
     name: str
     storage: Storage
     path: str
+
+    def open(self) -> Any:
+        return self.storage.open(self.path)
 
 
 @contextmanager
@@ -90,8 +97,7 @@ class _Stage(MinioBackendStatic):
         if name in self.saved:
             return self.folder.open(name, mode)
         if name in self.originals:
-            source = self.originals[name]
-            return source.storage.open(source.path, mode)
+            return self.originals[name].open()
         raise FileNotFoundError(name)
 
 
@@ -102,54 +108,60 @@ def listed(storage: MinioBackendStatic) -> dict[str, Entry]:
     return {entry.key[len(prefix) :]: entry for page in pages for entry in page.entries}
 
 
-def store(
-    storage: MinioBackendStatic, source: Source, entry: Entry | None, *, dry_run: bool = False
-) -> bool:
-    """Store a file where it is not stored already; say whether it had to be.
+@dataclass(frozen=True)
+class Difference:
+    """A file whose content is not what the listing says of its name, as far as that says it."""
 
-    `entry` is what the listing says of its name. One request at most, another one where the ETag
-    may be no MD5.
-    """
-    upload = replace(storage._upload(source.name), only_new=False)
-    key = storage._key(source.name)
-    with source.storage.open(source.path) as file:
-        head = file.read(upload.part_size + 1)
-        if len(head) <= upload.part_size:
-            body, headers = upload.compression.of(head, upload.headers)
-            digest, size = _md5(body), len(body)
-        else:
-            digest, size, headers = _md5_of(file), file.size, upload.headers
-        if entry is not None and _is_stored(storage, key, entry, digest, size):
+    source: Source
+    entry: Entry | None
+    digest: str
+    size: int
+
+    def store(self, storage: MinioBackendStatic, *, dry_run: bool = False) -> bool:
+        """Store the file; say whether it had to be. One more request where an ETag is no MD5."""
+        key = storage._key(self.source.name)
+        if self.entry is not None and self._is_stored(storage, key, self.entry):
             return False
-        headers = {**headers, _MD5: digest}
-        if dry_run:
-            return True
-        if len(head) <= upload.part_size:
-            storage.s3.put(key, body, headers)
-        else:
-            replace(upload, headers=headers).send(storage.s3, key, file)
-    return True
-
-
-def _is_stored(storage: MinioBackendStatic, key: str, entry: Entry, digest: str, size: int) -> bool:
-    if entry.etag == digest:
+        if not dry_run:
+            upload = replace(storage._upload(self.source.name), only_new=False)
+            upload = replace(upload, headers={**upload.headers, _MD5: self.digest})
+            with self.source.open() as file:
+                upload.send(storage.s3, key, file)
         return True
-    if entry.size != size:
-        return False
-    try:
-        found = storage.s3.stat(key)
-    except ObjectNotFound:
-        return False
-    # Of an ETag that is an MD5 the listing has told the truth.
-    encrypted = "x-amz-server-side-encryption" in found.metadata
-    customer = "x-amz-server-side-encryption-customer-algorithm" in found.metadata
-    if not (encrypted or customer or "-" in entry.etag):
-        return False
-    return found.metadata.get(_MD5) == digest
+
+    def _is_stored(self, storage: MinioBackendStatic, key: str, entry: Entry) -> bool:
+        if entry.size != self.size:
+            return False
+        try:
+            found = storage.s3.stat(key).metadata
+        except ObjectNotFound:
+            return False
+        # Of an ETag that is an MD5 the listing has told the truth.
+        encrypted = any(name in found for name in _ENCRYPTED)
+        return (encrypted or "-" in entry.etag) and found.get(_MD5) == self.digest
 
 
-def _md5(content: bytes | bytearray) -> str:
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+def difference(
+    storage: MinioBackendStatic, source: Source, entry: Entry | None
+) -> Difference | None:
+    """Compare a file with what the listing says of its name; None where it is stored already."""
+    with source.open() as file:
+        digest, size = _digest(storage, source.name, file)
+    if entry is not None and entry.etag == digest:
+        return None
+    return Difference(source, entry, digest, size)
+
+
+def _digest(storage: MinioBackendStatic, name: str, file: Any) -> tuple[str, int]:
+    """Return the MD5 and the size of what would be stored."""
+    limit = storage.options.multipart_part_size
+    content = file.read(limit + 1)
+    if len(content) > limit:
+        return _md5_of(file), file.size
+    if storage.options.static_compress or storage.options.gzip:
+        upload = storage._upload(name)
+        content, _ = upload.compression.of(content, upload.headers)
+    return hashlib.md5(content, usedforsecurity=False).hexdigest(), len(content)
 
 
 def _md5_of(file: Any) -> str:
@@ -175,7 +187,8 @@ def save_manifest(storage: Any, stage: Any, entry: Entry | None) -> bool:
         kept._save(name, ContentFile(content))
         return True
     storage.manifest_storage.keep_copy(name, content)
-    if not store(storage, Source(name, stage.folder, name), entry):
+    differing = difference(storage, Source(name, stage.folder, name), entry)
+    if differing is None or not differing.store(storage):
         return False
     storage.replace(_history_name(name, datetime.now(UTC)), ContentFile(content))
     return True

@@ -170,14 +170,14 @@ def test_a_deploy_that_dies_midway_leaves_the_previous_one_whole(
     manifest = site.storage.open("staticfiles.json").read()
     site.write("css/site.css", b"body { color: red }")
     site.write("css/more.css", b"a {}")
-    real = collect.store
+    real = collect.Difference.store
 
-    def failing(storage: Any, source: Any, *args: Any, **keywords: Any) -> bool:
-        if source.name == "css/more.css":
+    def failing(differing: Any, *args: Any, **keywords: Any) -> bool:
+        if differing.source.name == "css/more.css":
             raise StorageFull("no room")
-        return real(storage, source, *args, **keywords)
+        return real(differing, *args, **keywords)
 
-    monkeypatch.setattr(collect, "store", failing)
+    monkeypatch.setattr(collect.Difference, "store", failing)
     with pytest.raises(CommandError, match="no room"):
         site.collect(no_parallel=True)
     site.use(MANIFEST)
@@ -401,5 +401,5 @@ def test_a_terminal_sees_progress(site: Site, monkeypatch: pytest.MonkeyPatch) -
 
     out = Terminal()
     call_command("collectstatic", interactive=False, stdout=out)
-    assert "[##########....................] 1 of 3" in out.getvalue()
+    assert "[####################..........] 2 of 3" in out.getvalue()
     assert staticfiles.MinioBackendStatic.DEFAULT_STATIC_FILES_BUCKET

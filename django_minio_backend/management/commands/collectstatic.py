@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,8 @@ from django_minio_backend.staticfiles import MinioBackendStatic
 
 WORKERS = 8
 KEEP_DAYS = 30
+# How many uploads are waiting for each that is under way.
+_AHEAD = 4
 
 
 class Command(collectstatic.Command):
@@ -98,27 +100,37 @@ class Command(collectstatic.Command):
     def _store(self, storage: Any, sources: Sequence[Source], known: dict[str, Any]) -> set[str]:
         """Store what differs, several at once; the first failure ends it."""
         stored: set[str] = set()
-        verb = "Pretending to copy" if self.dry_run else "Copying"
+        jobs: dict[Future[bool], str] = {}
         with ThreadPoolExecutor(self.workers, thread_name_prefix="collectstatic") as threads:
-            jobs = {
-                threads.submit(
-                    collect.store, storage, source, known.get(source.name), dry_run=self.dry_run
-                ): source
-                for source in sources
-            }
             try:
-                for done, job in enumerate(as_completed(jobs), 1):
-                    name = jobs[job].name
-                    if job.result():
-                        stored.add(name)
-                        self.log(f"{verb} '{name}'", level=2)
+                for done, source in enumerate(sources, 1):
+                    # Comparing is reading and hashing: threads would only wait for each other.
+                    if differing := collect.difference(storage, source, known.get(source.name)):
+                        job = threads.submit(differing.store, storage, dry_run=self.dry_run)
+                        jobs[job] = source.name
                     else:
-                        self.log(f"Skipping '{name}' (not modified)", level=2)
-                    self._progress(done, len(jobs))
+                        self._tell(source.name, stored=False)
+                    self._progress(done - len(jobs), len(sources))
+                    if len(jobs) > _AHEAD * self.workers:
+                        self._land(jobs, stored)
+                while jobs:
+                    self._land(jobs, stored)
+                    self._progress(len(sources) - len(jobs), len(sources))
             except BaseException:
                 threads.shutdown(cancel_futures=True)
                 raise
         return stored
+
+    def _land(self, jobs: dict[Future[bool], str], stored: set[str]) -> None:
+        for job in wait(jobs, return_when=FIRST_COMPLETED).done:
+            name = jobs.pop(job)
+            self._tell(name, stored=job.result())
+            if job.result():
+                stored.add(name)
+
+    def _tell(self, name: str, *, stored: bool) -> None:
+        verb = "Pretending to copy" if self.dry_run else "Copying"
+        self.log(f"{verb} '{name}'" if stored else f"Skipping '{name}' (not modified)", level=2)
 
     def _doomed(self, storage: Any, found: dict[str, Any], wanted: set[str]) -> list[str]:
         if self.clear:
