@@ -98,10 +98,11 @@ STORAGES: dict[str, dict[str, Any]] = {
         },
     },
     "staticfiles": {
-        "BACKEND": "django_minio_backend.models.MinioBackendStatic",
+        "BACKEND": "django_minio_backend.models.MinioBackendStaticManifest",
         "OPTIONS": {
             **CONNECTION,
             "MINIO_STATIC_FILES_BUCKET": env("MINIO_STATIC_FILES_BUCKET", "my-static-files-bucket"),
+            "MINIO_STATIC_COMPRESS": "gzip",
         },
     },
 }

@@ -1,12 +1,22 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import path
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.templatetags.static import static
+from django.urls import include, path
 
 from examples.attachments.views import index, stream
+
+
+def favicon(request: HttpRequest) -> HttpResponse:
+    return redirect(static("attachments/favicon.svg"))
+
 
 urlpatterns = [
     path("", index, name="index"),
     path("private/<int:pk>", stream, name="stream"),
     path("admin/", admin.site.urls),
+    path("healthz/", include("django_minio_backend.urls")),
+    path("favicon.ico", favicon),
 ]
