@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.examples.test_demo import demo, environment, scratch  # noqa: F401 (fixtures)
+from tests.examples.test_demo import PATIENCE, demo, environment, scratch  # noqa: F401 (fixtures)
 
 webdriver = pytest.importorskip("selenium.webdriver")
+WebDriverWait = pytest.importorskip("selenium.webdriver.support.ui").WebDriverWait
+title_contains = pytest.importorskip(
+    "selenium.webdriver.support.expected_conditions"
+).title_contains
 
 
 @pytest.fixture
@@ -73,6 +78,8 @@ def test_pages_load_from_the_bucket_without_an_error(
         browser.find_element("name", "username").send_keys("admin")
         browser.find_element("name", "password").send_keys(login[2])
         browser.find_element("css selector", "input[type=submit]").click()
-        assert "Site administration" in browser.page_source
+        WebDriverWait(browser, 30).until(title_contains("Site administration"))
         answers = loaded(browser, f"{login[1]}attachments/")
         assert {status for status, _ in answers} == {200}
+        process.send_signal(signal.SIGINT)  # so that it takes its buckets along
+        process.communicate(timeout=PATIENCE)

@@ -218,9 +218,9 @@ def test_uploaded_files_are_reached_through_nginx_only_as_their_links_allow(
     assert all(link.startswith(files) for link in links if "://" in link)
     [private] = [link for link in links if "X-Amz-Signature" in link]
     [public] = [link for link in links if "-public/" in link]
-    [style] = [link for link in links if link.endswith("style.css")]
+    [style] = [link for link in links if link.endswith(".css")]
     assert fetch(private).data == fetch(public).data == content
-    assert fetch(style).headers["Content-Type"] == "text/css"
+    assert fetch(style).headers["Content-Type"] == "text/css; charset=utf-8"
     assert fetch(private.partition("?")[0]).status == 403
     assert fetch(private.replace("mich", "dich")).status == 403
     assert fetch(private[:-1] + ("0" if private[-1] != "0" else "1")).status == 403
