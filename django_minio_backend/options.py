@@ -85,6 +85,7 @@ class Options:
     )
     consistency_check_strict: bool = _option("MINIO_CONSISTENCY_CHECK_STRICT", parsing.flag, False)
     buckets: Mapping[str, Mapping[str, Any]] = _option("MINIO_BUCKETS", bucket_settings.parse_all)
+    references: Any = _option("MINIO_REFERENCES", parsing.references)
     policy_hooks: tuple[tuple[str, str], ...] | str = _option(
         "MINIO_POLICY_HOOKS", parsing.policy_hooks, ()
     )

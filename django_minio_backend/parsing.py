@@ -243,6 +243,13 @@ def gzip(value: object) -> tuple[str, ...]:
     return tuple(one.lower() for one in cast(Any, value))
 
 
+def references(value: object) -> Any:
+    """Accept a callable or a dotted path to one; it is imported when it is used."""
+    if value is None or callable(value) or (isinstance(value, str) and "." in value):
+        return value
+    raise ValueError("must be a callable of the storage that gives names, or a dotted path to one")
+
+
 def policy_hooks(value: object) -> tuple[tuple[str, str], ...] | str:
     """Parse [(bucket, policy dict)] into pairs of bucket and JSON; a dotted path stays one."""
     if value is None:

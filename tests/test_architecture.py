@@ -24,6 +24,7 @@ LAYERS = [
     {"storage"},
     {"staticfiles"},
     {"collect"},
+    {"orphans"},
     {"checks", "health_check", "models", "start", "utils", "views"},
     {"apps", "management", "urls"},
     {"__init__"},
