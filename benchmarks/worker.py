@@ -242,7 +242,7 @@ def workloads(server: Server, storages: dict[str, Any]) -> dict[str, Workload]:
 def static_files() -> dict[str, Workload]:
     from django.conf import settings
     from django.core.management import call_command
-    from django.core.signals import setting_changed
+    from django.test.signals import setting_changed  # and what makes storages anew
 
     if not settings.is_overridden("STORAGES"):  # type: ignore[misc]
         return {}
