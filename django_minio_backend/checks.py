@@ -22,7 +22,7 @@ from django.core.files.storage import storages
 from django.db.models import FileField
 from django.utils.text import capfirst
 
-from django_minio_backend import buckets, health, options
+from django_minio_backend import buckets, declared, health, options
 from django_minio_backend.errors import ConfigurationError
 from django_minio_backend.options import Options
 from django_minio_backend.parsing import Endpoint
@@ -78,7 +78,7 @@ def check_options(**kwargs: Any) -> list[CheckMessage]:
 
 
 def _options_of(alias: str) -> Iterator[CheckMessage]:
-    given = options.declared_options(alias)
+    given = declared.declared_options(alias)
     at = f"STORAGES['{alias}']['OPTIONS']"
     unknown, missing = options.unknown(given), options.missing(given)
     invalid = list(options.invalid(alias, {n: v for n, v in given.items() if n not in missing}))
@@ -106,7 +106,7 @@ def check_places(**kwargs: Any) -> list[CheckMessage]:
         for name in settings.STORAGES[alias]
         if name in options.NAMES
     ]
-    if not (flat := options.flat_settings()):
+    if not (flat := declared.flat_settings()):
         return messages
     if _flat_settings_are_used():
         return [*messages, flat_settings(_FLAT, storages_block(flat))]
@@ -118,7 +118,7 @@ def check_places(**kwargs: Any) -> list[CheckMessage]:
             "Move it into the OPTIONS of the storage that it is for.",
         )
         for name, value in flat.items()
-        if name not in options.ALSO_FLAT and not any(o.get(name) == value for o in used)
+        if name not in declared.ALSO_FLAT and not any(o.get(name) == value for o in used)
     ]
 
 
@@ -126,8 +126,8 @@ _FLAT = "MINIO_… settings outside STORAGES are version 3's and deprecated."
 
 
 def _flat_settings_are_used() -> bool:
-    declared = [settings.STORAGES[alias].get("OPTIONS") or {} for alias in aliases()]
-    return not declared or any("MINIO_ENDPOINT" not in given for given in declared)
+    given = [settings.STORAGES[alias].get("OPTIONS") or {} for alias in aliases()]
+    return not given or any("MINIO_ENDPOINT" not in one for one in given)
 
 
 def storages_block(flat: Mapping[str, Any]) -> str:
@@ -135,7 +135,7 @@ def storages_block(flat: Mapping[str, Any]) -> str:
     lines = ["Write instead:", "", "MINIO = {"]
     lines += [f'    "{name}": {_as_code(name, value)},' for name, value in sorted(flat.items())]
     lines += ["}", "STORAGES = {"]
-    for alias, backend in options.aliases():
+    for alias, backend in declared.aliases():
         ours = ', "OPTIONS": MINIO' if alias in aliases() else ""
         lines.append(f'    "{alias}": {{"BACKEND": "{backend}"{ours}}},')
     if not aliases():

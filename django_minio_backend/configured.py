@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from django.core.files.storage import Storage
 
-from django_minio_backend import options, sdk
+from django_minio_backend import declared, options, sdk
 from django_minio_backend.client import Client
 from django_minio_backend.errors import ConfigurationError
 from django_minio_backend.links import links_for
@@ -35,8 +35,8 @@ class ConfiguredStorage(Storage):
             **({"storage_name": storage_name} if storage_name else {}),
             **keywords,
         }
-        self.options = options.for_storage(given, static=self._is_static)
-        self._beyond_alias = options.beyond_alias(self.options.alias, given)
+        self.options = declared.for_storage(given, static=self._is_static)
+        self._beyond_alias = declared.beyond_alias(self.options.alias, given)
         self._credentials = sdk.credentials_source(self.options)
         self.s3 = Client(self.options, self._credentials)
         self._links = links_for(self.options, self._credentials)

@@ -1,20 +1,15 @@
-"""The options of a storage: read once from STORAGES and keywords, checked, frozen.
-
-This is the only module that reads `STORAGES[...]["OPTIONS"]` and the settings.
-"""
+"""The options of a storage: checked, frozen."""
 
 from __future__ import annotations
 
 import dataclasses
 import datetime
 import difflib
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 import urllib3
-from django.conf import settings
 
 from django_minio_backend import bucket_settings, headers, parsing
 from django_minio_backend.errors import ConfigurationError, PrivatePublicMixedError
@@ -39,9 +34,8 @@ _ENDPOINT_OPTIONS = {
     "MINIO_EXTERNAL_ENDPOINT",
     "MINIO_EXTERNAL_ENDPOINT_USE_HTTPS",
 }
-# Version 4 read these from the settings alone, so they are still looked for there.
-ALSO_FLAT = ("MINIO_URL_CACHING_ENABLED", "MINIO_URL_CACHE_TIMEOUT", "MINIO_URL_CACHE_PREFIX")
-_RENAMED = {
+#: What options were called, or are taken for, by what they are.
+RENAMED = {
     "MINIO_MEDIA_FILES_BUCKET": "MINIO_DEFAULT_BUCKET",
     "bucket": "bucket_name",
     "storage": "storage_name",
@@ -164,126 +158,6 @@ FIELDS: dict[str, dataclasses.Field[Any]] = {
 NAMES = frozenset(FIELDS) | _ENDPOINT_OPTIONS
 
 
-def for_storage(keywords: Mapping[str, Any], *, static: bool = False) -> Options:
-    """Return the options of a storage that is constructed with these keywords.
-
-    Keywords win over STORAGES. Django hands a storage its OPTIONS as keywords without saying
-    which alias they are of: they are recognised, and are then all there is. So are keywords that
-    name an endpoint.
-    """
-    given = dict(keywords)
-    storage_name = given.get("storage_name")
-    alias = storage_name or ("staticfiles" if static else "default")
-    if storage_name is None and (recognised := _alias_of(keywords, alias)):
-        alias = recognised
-    elif storage_name is not None or "MINIO_ENDPOINT" not in keywords:
-        given = {**_declared(alias), **given}
-    flat = {} if "MINIO_ENDPOINT" in given else flat_settings()
-    if flat:
-        _warn_of_flat_settings()
-        # What is declared may be for a storage that is not ours, such as the file system's.
-        given = {
-            **flat,
-            **{name: given[name] for name in given if name in NAMES or name in keywords},
-        }
-    if (parallel := given.pop("num_parallel_uploads", None)) is not None:
-        given.setdefault("MINIO_MULTIPART_PARALLEL", parallel)  # version 4's keyword
-    for name in ALSO_FLAT:
-        if name not in given and hasattr(settings, name):
-            given[name] = getattr(settings, name)
-    given.pop("storage_name", None)
-    bucket_name = given.pop("bucket_name", None) or ""
-    _hint_at_another_alias(alias, given)
-    return Options.parse(alias, given, bucket_name=bucket_name, static=static)
-
-
-def flat_settings() -> dict[str, Any]:
-    """Return version 3's settings by the options that they are now; none without an endpoint."""
-    if not getattr(settings, "MINIO_ENDPOINT", None):
-        return {}
-    now = {name: name for name in NAMES if name.isupper()} | {
-        old: new for old, new in _RENAMED.items() if old.isupper()
-    }
-    found = {new: getattr(settings, old, None) for old, new in now.items()}
-    if isinstance(private := found.get("MINIO_PRIVATE_BUCKETS"), list | tuple):
-        # There the static files' bucket had to be in a list, and was public in either.
-        static = found["MINIO_STATIC_FILES_BUCKET"] or DEFAULT_STATIC_FILES_BUCKET
-        found["MINIO_PRIVATE_BUCKETS"] = [name for name in private if name != static]
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def _warn_of_flat_settings() -> None:
-    global _warned
-    if not _warned:
-        _warned = True
-        warnings.warn(
-            "MINIO_… settings outside STORAGES are deprecated: `manage.py check` shows the "
-            "STORAGES that say the same.",
-            DeprecationWarning,
-            stacklevel=2,
-        )
-
-
-_warned = False
-
-
-def beyond_alias(alias: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the keywords that say something else than the alias's own OPTIONS."""
-    declared = _backends().get(alias, {}).get("OPTIONS") or {}
-    absent = object()
-    return {
-        name: value
-        for name, value in given.items()
-        if name != "storage_name" and declared.get(name, absent) != value
-    }
-
-
-def declared_options(alias: str) -> dict[str, Any]:
-    """Return the OPTIONS of an alias, or version 3's settings where it has none of ours."""
-    given = dict(_declared(alias))
-    return given if "MINIO_ENDPOINT" in given else {**flat_settings(), **given}
-
-
-def aliases() -> Iterator[tuple[str, str]]:
-    """Yield each alias in STORAGES with the dotted path of its backend, in their order."""
-    for alias, configured in _backends().items():
-        yield alias, configured.get("BACKEND", "")
-
-
-def _hint_at_another_alias(alias: str, given: Mapping[str, Any]) -> None:
-    if "MINIO_ENDPOINT" in given:
-        return
-    for other, configured in _backends().items():
-        if "MINIO_ENDPOINT" in (configured.get("OPTIONS") or {}):
-            raise ConfigurationError(
-                f"Storage '{alias}': MINIO_ENDPOINT is not in STORAGES['{alias}']['OPTIONS']: "
-                f"add it, or name another alias with storage_name='{other}'."
-            )
-
-
-def _backends() -> dict[str, dict[str, Any]]:
-    # Not `storages.backends`: Django 4.2 drops the OPTIONS of overridden settings there.
-    return settings.STORAGES
-
-
-def _declared(alias: str) -> Mapping[str, Any]:
-    if alias not in _backends():
-        raise ConfigurationError(
-            f"Storage '{alias}': there is no STORAGES['{alias}'] in the settings. "
-            f"Aliases there are: {', '.join(_backends())}."
-        )
-    options: Mapping[str, Any] = _backends()[alias].get("OPTIONS") or {}
-    return options
-
-
-def _alias_of(keywords: Mapping[str, Any], likely: str) -> str:
-    """Return the alias whose OPTIONS these are, the likely one where several have the same."""
-    if not keywords:
-        return ""
-    same = [name for name, at in _backends().items() if at.get("OPTIONS") == keywords]
-    return likely if likely in same else next(iter(same), "")
-
-
 def unknown(given: Mapping[str, Any]) -> dict[str, str]:
     """Return the options that there are not, each with a hint at what may be meant."""
     return {name: _hint(name) for name in given if name not in NAMES}
@@ -292,7 +166,7 @@ def unknown(given: Mapping[str, Any]) -> dict[str, str]:
 def _hint(name: str) -> str:
     close = difflib.get_close_matches(name.upper(), [n for n in NAMES if n.isupper()], 1)
     close = close or difflib.get_close_matches(name, NAMES, 1)
-    meant = [_RENAMED[name]] if name in _RENAMED else close
+    meant = [RENAMED[name]] if name in RENAMED else close
     return f"did you mean {meant[0]}?" if meant else "see the README's table of options."
 
 

@@ -14,7 +14,7 @@ from django.core.files.storage import Storage, storages
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from django_minio_backend import buckets, health, names, options, policies, pools, sdk
+from django_minio_backend import buckets, declared, health, names, options, policies, pools, sdk
 from django_minio_backend.answers import ObjectStat
 from django_minio_backend.compression import Compression
 from django_minio_backend.configured import ConfiguredStorage
@@ -324,13 +324,13 @@ def configured() -> Iterator[tuple[str, MinioBackend]]:
     ours = aliases()
     for alias in ours:
         yield alias, cast(MinioBackend, storages[alias])
-    if "default" not in ours and options.flat_settings():
+    if "default" not in ours and declared.flat_settings():
         yield "default", MinioBackend()
 
 
 def aliases() -> list[str]:
     """Return the aliases in STORAGES whose backend is ours, in their order; makes no storage."""
-    found = {alias: import_string(backend) for alias, backend in options.aliases()}
+    found = {alias: import_string(backend) for alias, backend in declared.aliases()}
     return [
         a for a, cls in found.items() if isinstance(cls, type) and issubclass(cls, MinioBackend)
     ]

@@ -14,6 +14,7 @@ LAYERS = [
     {"answers", "parsing", "sources"},
     {"bucket_settings", "headers"},
     {"options"},
+    {"declared"},
     {"pools", "sdk"},
     {"transport"},
     {"bodies", "bucket_client"},

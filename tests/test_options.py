@@ -10,8 +10,7 @@ import pytest
 import urllib3
 from minio.credentials import StaticProvider
 
-from django_minio_backend import MinioBackend, MinioBackendStatic
-from django_minio_backend import options as options_module
+from django_minio_backend import MinioBackend, MinioBackendStatic, declared
 from django_minio_backend.errors import (
     ConfigurationError,
     InvalidCredentials,
@@ -339,7 +338,7 @@ V3: dict[str, Any] = {
 
 @pytest.fixture
 def version_3(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(options_module, "_warned", False)
+    monkeypatch.setattr(declared, "_warned", False)
     for name, value in V3.items():
         setattr(settings, name, value)
     settings.STORAGES = {

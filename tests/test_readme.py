@@ -12,7 +12,7 @@ import pytest
 from django.core.management import call_command
 from django.test.utils import isolate_apps
 
-from django_minio_backend import checks, errors, options
+from django_minio_backend import checks, declared, errors, options
 from django_minio_backend.options import FIELDS
 from django_minio_backend.storage import configured
 from tools.minio_server import Server
@@ -47,7 +47,7 @@ def test_every_python_block_runs(shown: dict[str, Any]) -> None:
     storage = shown["Customer"]._meta.get_field("invoice").storage
     assert storage.bucket == "my-invoices"
     for extra in ("behind_proxy", "rotating"):
-        options.for_storage({**shown["MINIO"], **shown[extra]})
+        declared.for_storage({**shown["MINIO"], **shown[extra]})
 
 
 def test_the_output_of_initialize_buckets_is_real(shown: dict[str, Any]) -> None:

@@ -15,8 +15,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.core.management import call_command
 
-from django_minio_backend import MinioBackend
-from django_minio_backend import options as options_module
+from django_minio_backend import MinioBackend, declared
 from tests.conftest import Fetch
 from tools.minio_server import Server
 
@@ -31,7 +30,7 @@ def environment(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINIO_ENDPOINT", server.endpoint)
     monkeypatch.setenv("MINIO_ACCESS_KEY", server.access_key)
     monkeypatch.setenv("MINIO_SECRET_KEY", server.secret_key)
-    monkeypatch.setattr(options_module, "_warned", False)
+    monkeypatch.setattr(declared, "_warned", False)
     for bucket in BUCKETS:
         storage = MinioBackend(
             bucket,
