@@ -279,6 +279,25 @@ def test_clear_leaves_what_was_collected_and_nothing_else(
     assert site.storage.url("css/site.css")
 
 
+def test_a_dry_run_tells_of_hashed_names_too(site: Site) -> None:
+    site.use(MANIFEST)
+    out = site.collect(dry_run=True, clear=True, verbosity=2)
+    assert out.count("Pretending to copy") == 6
+    site.collect()
+    site.storage.save("old.txt", ContentFile(b"x"))
+    out = site.collect(dry_run=True, clear=True, verbosity=2)
+    deleted = [line for line in out.splitlines() if line.startswith("Pretending to delete")]
+    assert [line for line in deleted if "history" not in line] == ["Pretending to delete 'old.txt'"]
+    assert site.recorder.methods == ["GET"]
+
+
+def test_clear_without_post_processing_leaves_no_manifest_of_what_is_gone(site: Site) -> None:
+    site.use(MANIFEST)
+    site.collect()
+    site.collect(clear=True, post_process=False)
+    assert site.names() == {"css/site.css", "img/a.png", "js/app.mjs"}
+
+
 def test_only_what_is_below_the_location_is_looked_at(site: Site) -> None:
     other = MinioBackend(site.buckets.static)
     other.save("other/a.txt", ContentFile(b"x"))

@@ -57,8 +57,11 @@ class Command(collectstatic.Command):
         storage: Any = storages["staticfiles"]
         try:
             with collect.staged(storage) as self.storage:
-                # Django finds and post-processes the files; nothing leaves this machine yet.
+                # Django finds and post-processes the files; nothing leaves this machine yet, so
+                # that is done in a dry run too.
+                dry_run, self.dry_run = self.dry_run, False
                 report = super().collect()
+                self.dry_run = dry_run
                 return self._deploy(storage, self.storage, report)
         except (StorageError, ConfigurationError) as error:
             raise CommandError(str(error)) from error
@@ -87,7 +90,8 @@ class Command(collectstatic.Command):
         if stage.exists(manifest) and not self.dry_run:
             collect.save_manifest(storage, stage, known.get(manifest))
             storage.hashed_files = stage.hashed_files
-        wanted = {source.name for source in sources} | {manifest}
+        wanted = {source.name for source in sources}
+        wanted |= {manifest} if stage.exists(manifest) else set()
         deleted = self._delete(storage, self._doomed(storage, found, wanted))
         originals = list(stage.originals)
         return {
