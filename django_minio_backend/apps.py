@@ -43,7 +43,7 @@ def will_serve(argv: Sequence[str], environ: Mapping[str, str]) -> bool:
     files, does not.
     """
     program = Path(argv[0] if argv else "")
-    if {program.name, program.parent.name} & {"pytest", "py.test"}:
+    if "PYTEST_VERSION" in environ or {program.name, program.parent.name} & {"pytest", "py.test"}:
         return False
     run_as_module = program.parts[-2:] == ("django", "__main__.py")
     if program.name not in {"manage.py", "django-admin"} and not run_as_module:

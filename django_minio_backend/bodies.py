@@ -51,7 +51,7 @@ class RangedBody:
     def _give_back(self) -> None:
         if self._missing <= 0:
             # A body with more in it than the range leaves a connection that cannot be used again.
-            if self._response.length_remaining:
+            if self._response.length_remaining != 0:
                 self.close()
             self._response.release_conn()
 
@@ -61,8 +61,9 @@ class RangedBody:
         if self._response.status == 206 and unit.startswith(f"bytes {start}-") and given.isdigit():
             return int(given)
         # A server or proxy that ignores ranges answers with the whole object.
-        if self._response.status == 200 and start == 0 and "Content-Length" in headers:
-            return int(headers["Content-Length"])
+        length = headers.get("Content-Length", "")
+        if self._response.status == 200 and start == 0 and length.isdigit():
+            return int(length)
         self._response.close()
         raise errors.build(
             errors.UnexpectedAnswer, self._where, detail="not the range that was asked for"

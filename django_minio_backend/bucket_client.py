@@ -104,13 +104,10 @@ class BucketClient:
         """Give the bucket a policy; None takes it away."""
         self.configure("policy", None if policy is None else json.dumps(policy).encode())
 
-    def configuration(self, kind: str) -> ET.Element | None:
+    def configuration(self, kind: str, root: str) -> ET.Element | None:
         """Return the bucket's "versioning", "lifecycle", "object-lock" or "tagging" document."""
         response = self._configuration(kind)
-        try:
-            return ET.fromstring(response.data) if response else None
-        except ET.ParseError as error:
-            raise self._unexpected(f"the answer is no XML: {error}") from error
+        return self._xml(response, root) if response else None
 
     def configure(self, kind: str, document: bytes | None) -> None:
         """Give the bucket a document of this kind; None takes it away."""

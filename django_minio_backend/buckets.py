@@ -6,7 +6,7 @@ import difflib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from django.utils.module_loading import import_string
@@ -31,10 +31,28 @@ class Declared:
     kind: str = "private"
     settings: Mapping[str, Any] = field(default_factory=dict)
     alias: str = ""
+    #: The other aliases that declare it so.
+    others: tuple[str, ...] = ()
 
     @property
     def by_hook(self) -> bool:
         return "hook" in self.kind
+
+    def is_of(self, alias: str) -> bool:
+        return alias in {self.alias, *self.others}
+
+    def merged(self, other: Declared) -> Declared:
+        """Return what both say. Raises ConfigurationError where they contradict each other."""
+        both = set(self.settings) & set(other.settings)
+        differing = sorted(name for name in both if self.settings[name] != other.settings[name])
+        if not policies.same(self.policy, other.policy) or differing:
+            said = [one.kind + "".join(f", {name}" for name in differing) for one in (self, other)]
+            raise ConfigurationError(
+                f"The bucket '{self.bucket}' is declared {said[0]} by storage '{self.alias}' and "
+                f"{said[1]} by '{other.alias}': leave it in one."
+            )
+        settings = {**self.settings, **other.settings}
+        return replace(self, settings=settings, others=(*self.others, other.alias))
 
 
 @dataclass(frozen=True)
@@ -115,13 +133,12 @@ def all_declared(sources: Iterable[tuple[Client, Options]]) -> list[tuple[Client
     found: dict[tuple[parsing.Endpoint, str], tuple[Client, Declared]] = {}
     for client, options in sources:
         for wanted in declared(options):
-            own = (client.for_bucket(wanted.bucket), wanted)
-            _, earlier = found.setdefault((options.endpoint, wanted.bucket), own)
-            if not policies.same(earlier.policy, wanted.policy):
-                raise ConfigurationError(
-                    f"The bucket '{wanted.bucket}' is declared {earlier.kind} by storage "
-                    f"'{earlier.alias}' and {wanted.kind} by '{wanted.alias}': leave it in one."
-                )
+            at = (options.endpoint, wanted.bucket)
+            if at in found:
+                own, earlier = found[at]
+                found[at] = (own, earlier.merged(wanted))
+            else:
+                found[at] = (client.for_bucket(wanted.bucket), wanted)
     return list(found.values())
 
 
@@ -230,7 +247,7 @@ def _observe(client: Client, wanted: Declared) -> tuple[Actual, str]:
             raise
         note = "the server has no bucket policies"
     settings = {
-        setting: kind.read(client.configuration(kind.query))
+        setting: kind.read(client.configuration(kind.query, kind.root))
         for setting, kind in bucket_settings.KINDS.items()
         if setting in wanted.settings
     }

@@ -26,7 +26,7 @@ from django_minio_backend import buckets, declared, health, options
 from django_minio_backend.errors import ConfigurationError
 from django_minio_backend.options import Options
 from django_minio_backend.parsing import Endpoint
-from django_minio_backend.storage import MinioBackend, aliases, configured
+from django_minio_backend.storage import MinioBackend, aliases, backend_class, configured
 
 #: The tag that runs the checks which ask the server: `manage.py check --tag minio`.
 NETWORK = "minio"
@@ -80,7 +80,13 @@ def check_options(**kwargs: Any) -> list[CheckMessage]:
 def _options_of(alias: str) -> Iterator[CheckMessage]:
     given = declared.declared_options(alias)
     at = f"STORAGES['{alias}']['OPTIONS']"
-    unknown, missing = options.unknown(given), options.missing(given)
+    cls = backend_class(settings.STORAGES[alias]["BACKEND"])
+    # A subclass with a constructor of its own may be given anything.
+    own_constructor = cls is not None and cls.has_own_constructor()
+    if own_constructor:
+        given = {}
+    unknown = options.unknown(given)
+    missing = [] if own_constructor else options.missing(given)
     invalid = list(options.invalid(alias, {n: v for n, v in given.items() if n not in missing}))
     for name, hint in unknown.items():
         yield unknown_option(f"{at} has the unknown option {name}.", capfirst(hint))
@@ -88,7 +94,7 @@ def _options_of(alias: str) -> Iterator[CheckMessage]:
         yield missing_option(f"{at} lacks {name}.", f"Add {name}.")
     for error in invalid:
         yield invalid_option(str(error))
-    if not (unknown or missing or invalid):
+    if own_constructor or not (unknown or missing or invalid):
         try:
             storages[alias]
         except ConfigurationError as error:
@@ -108,9 +114,9 @@ def check_places(**kwargs: Any) -> list[CheckMessage]:
     ]
     if not (flat := declared.flat_settings()):
         return messages
-    if _flat_settings_are_used():
+    if declared.uses_flat_settings(aliases()):
         return [*messages, flat_settings(_FLAT, storages_block(flat))]
-    used = [settings.STORAGES[alias].get("OPTIONS") or {} for alias in aliases()]
+    used = [declared.declared_options(alias) for alias in aliases()]
     # A setting that OPTIONS were made of is where it belongs.
     return messages + [
         misplaced_option(
@@ -123,11 +129,6 @@ def check_places(**kwargs: Any) -> list[CheckMessage]:
 
 
 _FLAT = "MINIO_… settings outside STORAGES are version 3's and deprecated."
-
-
-def _flat_settings_are_used() -> bool:
-    given = [settings.STORAGES[alias].get("OPTIONS") or {} for alias in aliases()]
-    return not given or any("MINIO_ENDPOINT" not in one for one in given)
 
 
 def storages_block(flat: Mapping[str, Any]) -> str:
@@ -259,11 +260,19 @@ def check_servers(**kwargs: Any) -> list[CheckMessage]:
     caller = sys._getframe(1).f_locals
     if NETWORK not in (caller.get("tags") or ()):
         return []
-    sources = [(storage.s3, storage.options) for _, storage in configured()]
+    try:
+        return _ask_servers()
+    except ConfigurationError as error:
+        return [contradiction(str(error))]
+
+
+def _ask_servers() -> list[CheckMessage]:
+    sources = {alias: (storage.s3, storage.options) for alias, storage in configured()}
     states = health.check_all(sources)
     messages = [message for item in states.items() for message in _server_of(*item)]
-    there = [source for source in sources if states[source[1].alias]]
-    for planned in buckets.plan_all(buckets.all_declared(there)):
+    up = {source[1].alias for alias, source in sources.items() if states[alias]}
+    targets = [t for t in buckets.all_declared(sources.values()) if t[1].alias in up]
+    for planned in buckets.plan_all(targets):
         if planned.error or planned.changes:
             name = planned.wanted.bucket
             messages.append(
@@ -289,7 +298,7 @@ def _server_of(alias: str, status: health.MinioServerStatus) -> Iterator[CheckMe
 def _valid_options() -> Iterator[Options]:
     """Yield the options of the aliases that have nothing wrong with them."""
     for alias in aliases():
-        with suppress(ConfigurationError):
+        with suppress(ConfigurationError, TypeError):  # OPTIONS that are no mapping
             yield cast(MinioBackend, storages[alias]).options
 
 
@@ -297,7 +306,8 @@ def _options_of_field(field: FileField) -> Options | None:
     try:
         # The default storage is an object that becomes one of ours when it is looked at.
         return field.storage.options if isinstance(field.storage, MinioBackend) else None
-    except ConfigurationError:
+    except Exception:
+        # Whatever another storage raises when it is made; Django's checks are for that.
         return None
 
 

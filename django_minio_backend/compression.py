@@ -24,7 +24,7 @@ TEXT_TYPES = (
     "image/svg+xml",
 )
 #: The size in bytes that the content had before it was compressed.
-ORIGINAL_SIZE = "x-amz-meta-original-size"
+ORIGINAL_SIZE = "x-amz-meta-django-uncompressed-size"
 
 _GZIP = 31  # zlib's window bits for a gzip header and trailer
 _HEADER_OS = 9  # RFC 1952: the byte that tells the operating system, 255 for none

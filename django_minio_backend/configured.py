@@ -66,7 +66,7 @@ class ConfiguredStorage(Storage):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Leave out secrets; what was given as a keyword is then missing when it is loaded."""
-        given = self._constructed[1] if self._has_own_init() else self._beyond_alias
+        given = self._constructed[1] if self.has_own_constructor() else self._beyond_alias
         if held := [name for name in _UNPICKLABLE if given.get(name) is not None]:
             raise pickle.PicklingError(
                 f"{self!r} cannot be pickled: its keyword {held[0]} is a live object or a secret. "
@@ -85,7 +85,7 @@ class ConfiguredStorage(Storage):
         return path, args, kwargs
 
     def _identity(self) -> tuple[list[Any], dict[str, Any]]:
-        if self._has_own_init():
+        if self.has_own_constructor():
             args, kwargs = self._constructed
             return list(args), {k: v for k, v in kwargs.items() if k not in options.NAMES}
         given = self._beyond_alias
@@ -94,9 +94,10 @@ class ConfiguredStorage(Storage):
         alias = {} if "MINIO_ENDPOINT" in given else {"storage_name": self.options.alias}
         return [], {**bucket, **alias}
 
-    def _has_own_init(self) -> bool:
+    @classmethod
+    def has_own_constructor(cls) -> bool:
         """Say whether a subclass decides itself what its constructor takes."""
-        return type(self).__init__ is not ConfiguredStorage.__init__
+        return cls.__init__ is not ConfiguredStorage.__init__
 
 
 def _rebuild(

@@ -6,7 +6,7 @@ This is the only module that reads them; `options` checks them.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from django.conf import settings
@@ -15,6 +15,8 @@ from django_minio_backend.errors import ConfigurationError
 from django_minio_backend.options import DEFAULT_STATIC_FILES_BUCKET, NAMES, RENAMED, Options
 
 #: Version 4 read these from the settings alone, so they are still looked for there.
+#: What OPTIONS may hold besides options: a storage's other keywords.
+KEYWORDS = frozenset({"bucket_name", "storage_name", "num_parallel_uploads"})
 ALSO_FLAT = ("MINIO_URL_CACHING_ENABLED", "MINIO_URL_CACHE_TIMEOUT", "MINIO_URL_CACHE_PREFIX")
 
 
@@ -63,6 +65,9 @@ def flat_settings() -> dict[str, Any]:
         # There the static files' bucket had to be in a list, and was public in either.
         static = found["MINIO_STATIC_FILES_BUCKET"] or DEFAULT_STATIC_FILES_BUCKET
         found["MINIO_PRIVATE_BUCKETS"] = [name for name in private if name != static]
+        public = found.get("MINIO_PUBLIC_BUCKETS")
+        if isinstance(public, list | tuple):
+            found["MINIO_PUBLIC_BUCKETS"] = [name for name in public if name != static]
     return {name: value for name, value in found.items() if value is not None}
 
 
@@ -83,7 +88,7 @@ _warned = False
 
 def beyond_alias(alias: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the keywords that say something else than the alias's own OPTIONS."""
-    declared = _backends().get(alias, {}).get("OPTIONS") or {}
+    declared = _options_of(_backends().get(alias, {}))
     absent = object()
     return {
         name: value
@@ -92,9 +97,24 @@ def beyond_alias(alias: str, given: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def uses_flat_settings(ours: Iterable[str]) -> bool:
+    """Say whether version 3's settings are in use, rather than what OPTIONS were made of.
+
+    `ours` are the aliases whose backend is ours.
+    """
+    given = [_options_of(_backends()[alias]) for alias in ours]
+    lacking = [one for one in given if "MINIO_ENDPOINT" not in one]
+    return bool(flat_settings()) and (bool(lacking) or not given)
+
+
+def _options_of(backend: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = backend.get("OPTIONS")
+    return found if isinstance(found, Mapping) else {}
+
+
 def declared_options(alias: str) -> dict[str, Any]:
     """Return the OPTIONS of an alias, or version 3's settings where it has none of ours."""
-    given = dict(_declared(alias))
+    given = {name: value for name, value in _declared(alias).items() if name not in KEYWORDS}
     return given if "MINIO_ENDPOINT" in given else {**flat_settings(), **given}
 
 
@@ -108,7 +128,7 @@ def _hint_at_another_alias(alias: str, given: Mapping[str, Any]) -> None:
     if "MINIO_ENDPOINT" in given:
         return
     for other, configured in _backends().items():
-        if "MINIO_ENDPOINT" in (configured.get("OPTIONS") or {}):
+        if "MINIO_ENDPOINT" in _options_of(configured):
             raise ConfigurationError(
                 f"Storage '{alias}': MINIO_ENDPOINT is not in STORAGES['{alias}']['OPTIONS']: "
                 f"add it, or name another alias with storage_name='{other}'."
@@ -126,8 +146,7 @@ def _declared(alias: str) -> Mapping[str, Any]:
             f"Storage '{alias}': there is no STORAGES['{alias}'] in the settings. "
             f"Aliases there are: {', '.join(_backends())}."
         )
-    options: Mapping[str, Any] = _backends()[alias].get("OPTIONS") or {}
-    return options
+    return _options_of(_backends()[alias])
 
 
 def _alias_of(keywords: Mapping[str, Any], likely: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterable
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ import urllib3
 
 from django_minio_backend import errors
 from django_minio_backend.client import Client
-from django_minio_backend.errors import StorageError
+from django_minio_backend.errors import ConfigurationError, StorageError
 from django_minio_backend.options import Options
 
 #: Seconds that a check may take.
@@ -39,6 +39,13 @@ class MinioServerStatus:
     latency: float | None = None
     clock_difference: float | None = None
     server: str = ""
+    #: Whether it answers that it cannot answer yet, or no more.
+    starting: bool = False
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the server has started: it answers, and not that it is not there yet."""
+        return self.reachable and not self.starting
 
     def __bool__(self) -> bool:
         return self.is_available
@@ -59,6 +66,9 @@ def check(client: Client, options: Options, timeout: float = TIMEOUT) -> MinioSe
         client.probe(timeout=urllib3.Timeout(total=timeout), retries=False)
     except StorageError as error:
         failure = error
+    except ConfigurationError as error:
+        # What MINIO_CREDENTIALS names is looked for when it is first used.
+        return MinioServerStatus(False, str(error))
     latency = round((time.monotonic() - began) * 1000, 1)
     name = f"The S3 server at {options.endpoint.url}"
     if isinstance(failure, errors.ServerUnreachable):
@@ -76,6 +86,7 @@ def check(client: Client, options: Options, timeout: float = TIMEOUT) -> MinioSe
         latency=latency,
         clock_difference=None if ahead is None else round(ahead.total_seconds(), 1),
         server=client.transport.server,
+        starting=isinstance(failure, errors.ServerFault | errors.Throttled),
     )
 
 
@@ -86,10 +97,9 @@ def _bucket_present(failure: StorageError | None) -> bool | None:
 
 
 def check_all(
-    sources: Iterable[tuple[Client, Options]], timeout: float = TIMEOUT
+    sources: Mapping[str, tuple[Client, Options]], timeout: float = TIMEOUT
 ) -> dict[str, MinioServerStatus]:
-    """Check several storages at once, in the time of one; by alias, in their order."""
-    clients = list(sources)
-    with ThreadPoolExecutor(max(1, len(clients)), thread_name_prefix="health") as threads:
-        states = threads.map(lambda source: check(source[0], source[1], timeout), clients)
-        return {options.alias: s for (_, options), s in zip(clients, states, strict=True)}
+    """Check several storages at once, in the time of one; by their aliases, in their order."""
+    with ThreadPoolExecutor(max(1, len(sources)), thread_name_prefix="health") as threads:
+        states = threads.map(lambda at: check(at[0], at[1], timeout), sources.values())
+        return dict(zip(sources, states, strict=True))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 
 from health_check.base import HealthCheck
 from health_check.exceptions import ServiceUnavailable
 
 from django_minio_backend import health
 from django_minio_backend.storage import configured
+
+logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass
@@ -23,6 +26,9 @@ class MinioHealthCheck(HealthCheck):  # type: ignore[misc]
         }
         if not storages:
             raise ServiceUnavailable(f"'{self.alias}' is no storage of this package.")
-        for status in health.check_all((s.s3, s.options) for s in storages.values()).values():
+        found = health.check_all({alias: (s.s3, s.options) for alias, s in storages.items()})
+        for alias, status in found.items():
             if not status:
-                raise ServiceUnavailable(status.details)
+                # The report is public; what says more is for the log.
+                logger.error("Storage '%s': %s", alias, status.details)
+                raise ServiceUnavailable(f"storage '{alias}' cannot be used")

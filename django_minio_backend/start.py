@@ -26,7 +26,10 @@ def check_consistency() -> None:
         states = list(threads.map(_state, wanted))
     failures = [(storage, s.details) for storage, s in zip(wanted, states, strict=True) if not s]
     there = [storage for storage, state in zip(wanted, states, strict=True) if state]
-    failures += _reconcile(there)
+    try:
+        failures += _reconcile(there)
+    except ConfigurationError as error:
+        failures += [(storage, str(error)) for storage in there]
     for storage, failure in failures:
         logger.error("Consistency check of storage '%s': %s", storage.options.alias, failure)
     for storage, failure in failures:
@@ -45,14 +48,19 @@ def _state(storage: MinioBackend) -> health.MinioServerStatus:
 def _reconcile(storages: list[MinioBackend]) -> list[tuple[MinioBackend, str]]:
     """Reconcile the storages' buckets and return what failed."""
     by_alias = {storage.options.alias: storage for storage in storages}
-    targets = buckets.all_declared(
+    # What the others declare counts too: a bucket that is private there is not made public here.
+    declared = buckets.all_declared((storage.s3, storage.options) for _, storage in configured())
+    targets = [
         # A server that answered once and then falls silent is not waited for either.
         (
-            storage.s3.with_options(read_timeout=storage.options.connect_timeout, retries=0),
-            storage.options,
+            client.with_options(
+                read_timeout=by_alias[wanted.alias].options.connect_timeout, retries=0
+            ),
+            wanted,
         )
-        for storage in storages
-    )
+        for client, wanted in declared
+        if wanted.alias in by_alias
+    ]
     failures = []
     for (_, wanted), outcome in zip(
         targets, buckets.apply_all(buckets.plan_all(targets)), strict=True

@@ -110,8 +110,9 @@ class MinioBackendStaticManifest(ManifestFilesMixin, MinioBackendStatic):  # typ
     def is_hashed(self, name: str) -> bool:
         return _HASHED.fullmatch(name) is not None
 
-    def _has_own_init(self) -> bool:
-        return type(self).__init__ is not MinioBackendStaticManifest.__init__
+    @classmethod
+    def has_own_constructor(cls) -> bool:
+        return cls.__init__ is not MinioBackendStaticManifest.__init__
 
 
 class ManifestFile:

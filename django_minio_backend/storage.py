@@ -324,16 +324,22 @@ def configured() -> Iterator[tuple[str, MinioBackend]]:
     ours = aliases()
     for alias in ours:
         yield alias, cast(MinioBackend, storages[alias])
-    if "default" not in ours and declared.flat_settings():
+    if "default" not in ours and declared.uses_flat_settings(ours):
         yield "default", MinioBackend()
 
 
 def aliases() -> list[str]:
     """Return the aliases in STORAGES whose backend is ours, in their order; makes no storage."""
-    found = {alias: import_string(backend) for alias, backend in declared.aliases()}
-    return [
-        a for a, cls in found.items() if isinstance(cls, type) and issubclass(cls, MinioBackend)
-    ]
+    return [alias for alias, backend in declared.aliases() if backend_class(backend)]
+
+
+def backend_class(path: str) -> type[MinioBackend] | None:
+    """Return the class of a backend that is ours; of one that cannot be imported Django tells."""
+    try:
+        found = import_string(path)
+    except ImportError:
+        return None
+    return found if isinstance(found, type) and issubclass(found, MinioBackend) else None
 
 
 def _merged(headers: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str]:

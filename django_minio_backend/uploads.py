@@ -219,6 +219,17 @@ class _Blocks:
 
     def __init__(self, blocks: Iterator[Content]) -> None:
         self.blocks = blocks
+        self._rest = b""
+
+    def read(self, count: int = -1) -> bytes:
+        """Read as a file, for a `_save` that does so."""
+        while (block := next(self.blocks, None)) is not None:
+            self._rest += bytes(block)
+            if 0 <= count <= len(self._rest):
+                break
+        end = len(self._rest) if count < 0 else count
+        data, self._rest = self._rest[:end], self._rest[end:]
+        return data
 
 
 def binary_size(content: File[Any]) -> int | None:
@@ -292,7 +303,9 @@ def _pieces(content: File[Any], size: int) -> Iterator[bytes]:
     if not hasattr(content, "read"):
         # A generator, or something else that only iterates.
         source = cast(Iterable[Any], content.file) if isinstance(content, File) else content
-    elif hasattr(content, "seekable") and not can_rewind(content):
+    elif not hasattr(content, "chunks") or (
+        hasattr(content, "seekable") and not can_rewind(content)
+    ):
         source = _read_to_the_end(content, size)
     else:
         source = content.chunks(size)

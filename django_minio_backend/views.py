@@ -14,10 +14,10 @@ from django_minio_backend.storage import configured
 @never_cache
 def healthz(request: HttpRequest) -> JsonResponse:
     """Answer 200 when every storage can be used, 503 when one cannot; details for staff."""
-    found = health.check_all((storage.s3, storage.options) for _, storage in configured())
+    found = health.check_all({a: (s.s3, s.options) for a, s in configured()})
     available = all(found.values())
     answer: dict[str, object] = {"status": "ok" if available else "unavailable"}
     user = getattr(request, "user", None)
-    if user is not None and user.is_active and user.is_staff:
+    if getattr(user, "is_active", False) and getattr(user, "is_staff", False):
         answer["storages"] = {alias: status.as_dict() for alias, status in found.items()}
     return JsonResponse(answer, status=200 if available else 503)

@@ -20,8 +20,10 @@ _MAX_LINE = 65536
 _MAX_HEADERS = 100
 
 
-def parse_headers(stream: io.BufferedIOBase) -> http.client.HTTPMessage:
+def parse_headers(stream: io.BufferedIOBase, **limits: Any) -> http.client.HTTPMessage:
     """Read headers to the empty line that ends them, as http.client's function of this name does.
+
+    `limits` are that function's own, in later versions of Python; there are limits here as well.
 
     https://www.rfc-editor.org/rfc/rfc9112#name-field-syntax
     """
@@ -42,12 +44,20 @@ def parse_headers(stream: io.BufferedIOBase) -> http.client.HTTPMessage:
     return message
 
 
-class _Answer(http.client.HTTPResponse):
-    # The standard library's own method, which finds another function under the name.
-    begin = FunctionType(
-        http.client.HTTPResponse.begin.__code__,
+def _with_parser(method: Any) -> FunctionType:
+    """Return the standard library's own method, which finds our function under that name."""
+    twin = FunctionType(
+        method.__code__,
         {**vars(http.client), "parse_headers": parse_headers},
+        argdefs=method.__defaults__,
+        closure=method.__closure__,
     )
+    twin.__kwdefaults__ = method.__kwdefaults__
+    return twin
+
+
+class _Answer(http.client.HTTPResponse):
+    begin = _with_parser(http.client.HTTPResponse.begin)
 
 
 class _Connection(HTTPConnection):

@@ -224,6 +224,54 @@ def test_a_bucket_of_two_aliases_is_one_bucket(buckets: Buckets, settings: Any) 
         initialize()
 
 
+def test_narrowing_a_run_does_not_narrow_what_is_compared(buckets: Buckets, settings: Any) -> None:
+    docs = {
+        **buckets.options,
+        "MINIO_DEFAULT_BUCKET": buckets.private,
+        "MINIO_PRIVATE_BUCKETS": [],
+        "MINIO_PUBLIC_BUCKETS": [buckets.private],
+    }
+    second = {**settings.STORAGES["default"], "OPTIONS": docs}
+    settings.STORAGES = {**settings.STORAGES, "docs": second}
+    with pytest.raises(CommandError, match=r"private by storage 'default' and public by 'docs'"):
+        initialize(storage="docs")
+    assert MinioBackend(storage_name="default").s3.policy() is None
+
+
+def test_what_two_aliases_say_of_a_bucket_is_merged(buckets: Buckets, settings: Any) -> None:
+    def use(mine: dict[str, Any], theirs: dict[str, Any]) -> None:
+        both = {"default": mine, "docs": theirs}
+        settings.STORAGES = {
+            alias: {
+                **settings.STORAGES["default"],
+                "OPTIONS": {**buckets.options, "MINIO_BUCKETS": {buckets.private: said}},
+            }
+            for alias, said in both.items()
+        }
+
+    use({"tags": {"a": "b"}}, {"versioning": True})
+    assert rows(initialize())[buckets.private][2] == "tags set, versioning set"
+    assert buckets.private in initialize(storage="docs")
+    use({"versioning": False}, {"versioning": True})
+    with pytest.raises(CommandError, match="private, versioning by storage 'default' and private"):
+        initialize()
+
+
+def test_a_check_fails_when_a_bucket_cannot_be_read(buckets: Buckets) -> None:
+    buckets.change(MINIO_SECRET_KEY="not-the-secret")
+    with pytest.raises(CommandError, match=r"2 bucket\(s\) could not be initialised"):
+        initialize(check=True, stderr=StringIO())
+
+
+def test_private_access_keeps_what_is_not_for_everybody() -> None:
+    named = {"Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam::1:root"]}, "Action": "s3:*"}
+    both = {"Version": "2012-10-17", "Statement": [named, *PUBLIC["Statement"]]}
+    (change,) = plan(Declared("b"), Actual(True, both))
+    assert change.after == {"Version": "2012-10-17", "Statement": [named]}
+    deny = {"Statement": [{**PUBLIC["Statement"][0], "Effect": "Deny"}]}
+    assert not policies.same(PUBLIC, deny)
+
+
 SETTINGS: dict[str, Any] = {
     "versioning": True,
     "tags": {"team": "web", "cost": "1"},
@@ -266,7 +314,7 @@ def test_a_lock_is_given_when_the_bucket_is_made(buckets: Buckets) -> None:
     buckets.change(MINIO_BUCKETS={buckets.private: {"object_lock": lock}})
     assert rows(initialize())[buckets.private][2] == "created, object_lock set"
     found = bucket_settings.KINDS["object_lock"].read(
-        MinioBackend().s3.configuration("object-lock")
+        MinioBackend().s3.configuration("object-lock", "ObjectLockConfiguration")
     )
     assert found["Rule"]["DefaultRetention"] == {"Mode": "GOVERNANCE", "Days": "2"}
     buckets.change(MINIO_BUCKETS={buckets.private: {"object_lock": True}})
@@ -321,7 +369,7 @@ def test_waiting_ends_when_the_server_answers(
 ) -> None:
     states = iter([False, False, True])
     monkeypatch.setattr(
-        MinioBackend, "is_minio_available", lambda storage: SimpleNamespace(reachable=next(states))
+        MinioBackend, "is_minio_available", lambda storage: SimpleNamespace(is_up=next(states))
     )
     slept: list[float] = []
     monkeypatch.setattr("time.sleep", slept.append)

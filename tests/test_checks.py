@@ -13,6 +13,7 @@ from django.core.management.base import SystemCheckError
 from django.db import models
 
 from django_minio_backend import MinioBackend, checks
+from django_minio_backend.storage import configured
 from tests.conftest import Buckets
 from tests.hostile import closed_port
 
@@ -98,6 +99,41 @@ def test_a_bucket_private_here_and_public_there_is_an_error(settings: Any) -> No
     public = {**FINE, "MINIO_PUBLIC_BUCKETS": ["media-files"]}
     settings.STORAGES["second"] = {"BACKEND": MINIO, "OPTIONS": public}
     assert "Private by storage 'default' and public by 'second'" in found()["E006"]
+
+
+def test_what_works_is_no_mistake(settings: Any) -> None:
+    declare(settings, {**FINE, "bucket_name": "media-files", "num_parallel_uploads": 2})
+    assert found() == {}
+    declare(settings, FINE)
+    own = {"BACKEND": "tests.test_checks.OwnConstructor", "OPTIONS": {"tenant": "a"}}
+    settings.STORAGES = {**settings.STORAGES, "tenant": own}
+    assert found() == {}
+
+
+class OwnConstructor(MinioBackend):
+    def __init__(self, tenant: str) -> None:
+        super().__init__(f"{tenant}-media-files", storage_name="default")
+
+
+@pytest.mark.parametrize(
+    "broken", [{"BACKEND": "no.where"}, {}, {"BACKEND": MINIO, "OPTIONS": None}]
+)
+def test_what_cannot_be_made_does_not_break_the_checks(settings: Any, broken: Any) -> None:
+    declare(settings, FINE)
+    settings.STORAGES = {**settings.STORAGES, "broken": broken}
+    assert set(found()) <= {"E002"}
+
+
+def test_a_setting_that_options_use_makes_no_storage(settings: Any) -> None:
+    settings.MINIO_ENDPOINT = FINE["MINIO_ENDPOINT"]
+    files = {"BACKEND": "django.core.files.storage.FileSystemStorage"}
+    settings.STORAGES = {
+        "default": files,
+        "staticfiles": files,
+        "media": {"BACKEND": MINIO, "OPTIONS": FINE},
+    }
+    assert [alias for alias, _ in configured()] == ["media"]
+    assert found() == {}
 
 
 def test_an_option_beside_options_is_a_warning(settings: Any) -> None:

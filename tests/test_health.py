@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-import dataclasses
 import json
 import socket
 import time
 from collections.abc import Callable
 from io import StringIO
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from django_minio_backend import MinioBackend, health
 from django_minio_backend.utils import MinioServerStatus
 from tests.conftest import Buckets, Recorder
-from tests.hostile import Answer, closed_port, hostile, storage_at
+from tests.hostile import Answer, closed_port, hostile, s3_error, storage_at
 
 
 def test_a_server_that_answers_is_available(buckets: Buckets, recorder: Recorder) -> None:
@@ -132,10 +132,35 @@ def test_the_command_prints_json(buckets: Buckets) -> None:
     assert not json.loads(out.getvalue())["default"]["reachable"]
 
 
+def test_a_server_that_has_not_started_is_waited_for() -> None:
+    with hostile(s3_error(503, "XMinioServerNotInitialized")) as server:
+        status = storage_at(server.endpoint).is_minio_available()
+    assert status.reachable
+    assert not status.is_up
+
+
+def test_storages_of_one_alias_are_told_apart(buckets: Buckets, settings: Any) -> None:
+    with closed_port() as endpoint:
+        down = {**buckets.options, "MINIO_ENDPOINT": endpoint}
+        backend = settings.STORAGES["default"]["BACKEND"]
+        settings.STORAGES = {
+            "default": {"BACKEND": backend, "OPTIONS": buckets.options},
+            "docs": {"BACKEND": backend, "OPTIONS": {**down, "storage_name": "default"}},
+        }
+        with pytest.raises(CommandError, match=r"docs: .* is NOT available"):
+            call_command("is_minio_available", stdout=StringIO())
+
+
+def test_credentials_that_cannot_be_found_are_not_available(buckets: Buckets) -> None:
+    status = MinioBackend(MINIO_CREDENTIALS="no.where").is_minio_available()
+    assert not status
+    assert "MINIO_CREDENTIALS" in status.details
+
+
 def test_storages_are_asked_at_once() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         storages = [storage_at(f"127.0.0.1:{silent.getsockname()[1]}") for _ in range(3)]
-        sources = [(s.s3, dataclasses.replace(s.options, alias=str(id(s)))) for s in storages]
+        sources = {str(id(s)): (s.s3, s.options) for s in storages}
         began = time.monotonic()
         found = health.check_all(sources, timeout=0.3)
     assert time.monotonic() - began < 0.8

@@ -9,6 +9,7 @@ import pytest
 from django.apps import apps
 
 from django_minio_backend import MinioBackend
+from django_minio_backend.apps import will_serve
 from django_minio_backend.errors import ConfigurationError
 from tests.conftest import Buckets
 from tests.hostile import Answer, closed_port, hostile
@@ -16,6 +17,9 @@ from tests.hostile import Answer, closed_port, hostile
 
 def start(monkeypatch: pytest.MonkeyPatch, *argv: str) -> None:
     monkeypatch.setattr("sys.argv", list(argv))
+    monkeypatch.delenv(
+        "PYTEST_VERSION", raising=False
+    )  # or it would be a test run, which starts nothing
     apps.get_app_config("django_minio_backend").ready()
 
 
@@ -103,3 +107,28 @@ def test_a_server_that_falls_silent_is_not_waited_for(
         start(monkeypatch, "gunicorn")
         assert len(server.requests) == 3  # one for its health, one for each bucket
     assert caplog.text.count("overloaded") == 2
+
+
+def test_what_contradicts_another_storage_is_logged_and_changes_nothing(
+    buckets: Buckets,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    docs = {
+        **buckets.options,
+        "MINIO_PRIVATE_BUCKETS": [],
+        "MINIO_DEFAULT_BUCKET": buckets.private,
+        "MINIO_PUBLIC_BUCKETS": [buckets.private],
+        "MINIO_CONSISTENCY_CHECK_ON_START": True,
+    }
+    backend = settings.STORAGES["default"]["BACKEND"]
+    second = {"BACKEND": backend, "OPTIONS": docs}
+    settings.STORAGES = {**settings.STORAGES, "docs": second}
+    start(monkeypatch, "gunicorn")
+    assert "private by storage 'default' and public by 'docs'" in caplog.text
+    assert MinioBackend(storage_name="default").s3.policy() is None
+
+
+def test_a_test_run_starts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not will_serve(["-c"], {"PYTEST_VERSION": "9"})

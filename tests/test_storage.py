@@ -135,6 +135,35 @@ def test_any_content_can_be_saved(storage: MinioBackend, make: Callable[[], Any]
         assert file.read() == b"content"
 
 
+class OnlyReads:
+    """Content with nothing but `read`, as a request has."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = io.BytesIO(data)
+
+    def read(self, count: int = -1) -> bytes:
+        return self.data.read(count)
+
+
+@pytest.mark.parametrize("size", [7, 11 * 2**20])
+def test_content_that_can_only_be_read_can_be_saved(storage: MinioBackend, size: int) -> None:
+    data = os.urandom(size)
+    storage.save("x.bin", OnlyReads(data))
+    assert storage.open("x.bin").read() == data
+
+
+class ReadsItself(MinioBackend):
+    def _save(self, name: str, content: Any) -> str:
+        return super()._save(name, ContentFile(b"".join(iter(lambda: content.read(2**20), b""))))
+
+
+def test_a_subclass_may_read_what_it_saves(buckets: Buckets) -> None:
+    data = os.urandom(11 * 2**20)
+    storage = ReadsItself()
+    storage.save("x.bin", iter([data[:5], data[5:]]))
+    assert storage.open("x.bin").read() == data
+
+
 def test_content_is_read_from_its_start(storage: MinioBackend) -> None:
     content = io.BytesIO(b"content")
     content.seek(4)

@@ -67,7 +67,8 @@ def test_django_health_check_has_a_check(buckets: Buckets) -> None:
     assert "no storage of this package" in str(result(alias="nowhere").error)
     with closed_port() as endpoint:
         buckets.change(MINIO_ENDPOINT=endpoint)
-        assert "is NOT available" in str(result().error)
+        assert "storage 'default' cannot be used" in str(result().error)
+        assert endpoint not in str(result().error)
 
 
 def _patterns() -> list[Any]:

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import http.client
 import io
+from typing import Any
 
 import pytest
 import urllib3
 
+from django_minio_backend import wire
 from django_minio_backend.wire import PoolManager, parse_headers
 from tests.hostile import Answer, hostile
 
@@ -49,3 +51,13 @@ def test_answers_are_read_with_it() -> None:
             answer = manager.request("GET", f"http://{server.endpoint}/")
     assert (answer.status, answer.data, answer.headers["x-some"]) == (200, b"content", "header")
     assert isinstance(answer, urllib3.HTTPResponse)
+
+
+def test_a_parser_that_gets_more_arguments_is_still_ours() -> None:
+    """As in later versions of Python, whose `begin` has a keyword and passes it on."""
+
+    source = "def begin(self, *, _max=None):\n    return parse_headers(self, _max_headers=_max)"
+    namespace: dict[str, Any] = {}
+    exec(source, namespace)
+    twin = wire._with_parser(namespace["begin"])
+    assert twin(io.BytesIO(b"A: 1\r\n\r\n")).items() == [("A", "1")]

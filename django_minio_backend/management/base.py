@@ -31,15 +31,18 @@ class StorageCommand(BaseCommand):
 
     def storages(self, alias: str | None) -> list[MinioBackend]:
         """Return the storages to work on. Raises CommandError when `alias` is none of them."""
+        return list(self.by_alias(alias).values())
+
+    def by_alias(self, alias: str | None) -> dict[str, MinioBackend]:
         found = dict(configured())
         if alias is None:
-            return list(found.values())
+            return found
         if alias not in found:
             ours = ", ".join(found) or "none"
             raise CommandError(
                 f"'{alias}' is no storage of this package. Storages that are: {ours}."
             )
-        return [found[alias]]
+        return {alias: found[alias]}
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

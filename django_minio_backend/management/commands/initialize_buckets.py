@@ -47,7 +47,10 @@ class Command(StorageCommand):
         **options: Any,
     ) -> None:
         storages = self.storages(storage)
-        targets = buckets.all_declared((one.s3, one.options) for one in storages)
+        # All are compared with each other, whatever the run is narrowed to.
+        targets = buckets.all_declared((one.s3, one.options) for one in self.storages(None))
+        if storage:
+            targets = [target for target in targets if target[1].is_of(storages[0].options.alias)]
         if bucket:
             names = sorted(wanted.bucket for _, wanted in targets)
             targets = [target for target in targets if target[1].bucket == bucket]
@@ -100,5 +103,5 @@ class Command(StorageCommand):
 def _wait_for(storages: Sequence[MinioBackend], seconds: float) -> None:
     until = time.monotonic() + seconds
     for storage in storages:
-        while not storage.is_minio_available().reachable and time.monotonic() < until:
+        while not storage.is_minio_available().is_up and time.monotonic() < until:
             time.sleep(_PAUSE)

@@ -24,7 +24,9 @@ class Command(StorageCommand):
         verbosity: int = 1,
         **options: Any,
     ) -> None:
-        found = health.check_all((one.s3, one.options) for one in self.storages(storage))
+        found = health.check_all(
+            {alias: (one.s3, one.options) for alias, one in self.by_alias(storage).items()}
+        )
         if json:
             self.stdout.write(_as_json(found))
         elif verbosity:
