@@ -277,6 +277,11 @@ def _apply(client: Client, wanted: Declared, change: Change) -> None:
     else:
         kind = bucket_settings.KINDS[change.setting]
         client.configure(kind.query, bucket_settings.document(change.setting, change.after))
+        # Some servers take what they do not implement, and leave it out.
+        kept = kind.read(client.configuration(kind.query, kind.root))
+        if not bucket_settings.same(change.setting, change.after, kept):
+            where = client.transport.where
+            raise errors.build(errors.NotSupported, where, detail=f"it kept {json.dumps(kept)}")
 
 
 def initialize(sources: Iterable[tuple[Client, Options]]) -> list[Outcome]:

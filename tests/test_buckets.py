@@ -332,6 +332,17 @@ def test_what_the_server_refuses_is_told_and_the_rest_is_done(buckets: Buckets) 
     assert MinioBackend().client.get_bucket_tags(bucket_name=buckets.private)
 
 
+def test_what_the_server_leaves_out_is_told(buckets: Buckets) -> None:
+    # MinIO takes both and keeps the first.
+    rule = {"Expiration": {"Days": 7}, "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1}}
+    buckets.change(MINIO_BUCKETS={buckets.private: {"lifecycle": [rule]}})
+    err = StringIO()
+    with pytest.raises(CommandError):
+        initialize(stderr=err)
+    assert "does not implement this" in err.getvalue()
+    assert "it kept" in err.getvalue()
+
+
 def test_nothing_is_changed_when_a_hook_is_wrong(drifted: Buckets) -> None:
     hook = hook_for("nowhere-at-all")
     drifted.change(MINIO_POLICY_HOOKS=[("nowhere-at-all", hook)])
