@@ -13,6 +13,9 @@ from django.utils.datastructures import CaseInsensitiveMapping
 
 from django_minio_backend.compression import original
 
+#: Of S3's documents.
+NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
+
 
 @dataclass(frozen=True)
 class ObjectStat:

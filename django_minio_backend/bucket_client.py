@@ -15,7 +15,7 @@ from typing import Any, Self
 from xml.sax.saxutils import escape
 
 from django_minio_backend import errors
-from django_minio_backend.answers import local_name
+from django_minio_backend.answers import NAMESPACE, local_name
 from django_minio_backend.errors import StorageError
 from django_minio_backend.options import Options
 from django_minio_backend.signing import Credentials
@@ -32,7 +32,6 @@ _NONE = frozenset(
         "NoSuchObjectLockConfiguration",
     }
 )
-NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 _LOCATION = (
     f'<CreateBucketConfiguration xmlns="{NAMESPACE}">'
     "<LocationConstraint>{}</LocationConstraint></CreateBucketConfiguration>"

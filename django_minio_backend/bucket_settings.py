@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from django_minio_backend.answers import child_text, local_name
+from django_minio_backend.answers import NAMESPACE, child_text, local_name
 
-_NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 _MODES = ("GOVERNANCE", "COMPLIANCE")
 Settings = Mapping[str, Any]
 
@@ -73,14 +72,9 @@ def document(setting: str, held: Any) -> bytes | None:
     kind = KINDS[setting]
     if not (content := kind.content(held)):
         return None
-    root = ET.Element(kind.root, xmlns=_NAMESPACE)
+    root = ET.Element(kind.root, xmlns=NAMESPACE)
     _fill(root, content)
     return ET.tostring(root)
-
-
-def text(held: Any) -> str:
-    """Return a setting as people read it in a difference."""
-    return held if isinstance(held, str) else json.dumps(held, indent=2, sort_keys=True)
 
 
 def _versioning(value: Any) -> str:

@@ -284,11 +284,6 @@ def _apply(client: Client, wanted: Declared, change: Change) -> None:
             raise errors.build(errors.NotSupported, where, detail=f"it kept {json.dumps(kept)}")
 
 
-def initialize(sources: Iterable[tuple[Client, Options]]) -> list[Outcome]:
-    """Make all declared buckets what they are declared to be."""
-    return apply_all(plan_all(all_declared(sources)))
-
-
 def ensure(client: Client, options: Options) -> None:
     """Create the client's bucket as it is declared when it is missing."""
     if not client.bucket_exists():

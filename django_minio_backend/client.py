@@ -12,6 +12,7 @@ from xml.sax.saxutils import escape
 
 from django_minio_backend import errors
 from django_minio_backend.answers import (
+    NAMESPACE,
     ObjectStat,
     Page,
     child_text,
@@ -21,7 +22,7 @@ from django_minio_backend.answers import (
     stat_of,
 )
 from django_minio_backend.bodies import RangedBody, Stream
-from django_minio_backend.bucket_client import NAMESPACE, BucketClient, content_md5, md5
+from django_minio_backend.bucket_client import BucketClient, content_md5, md5
 from django_minio_backend.errors import StorageError
 from django_minio_backend.options import Options
 from django_minio_backend.parsing import Endpoint
@@ -32,6 +33,8 @@ from django_minio_backend.transport import Body, Content, Response
 #: S3's limit for one PUT. https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 MAX_SINGLE_PUT = 5 * 2**30
 MAX_PARTS = 10_000
+#: The most keys that one request deletes.
+MOST_DELETED = 1000
 
 _CUSTOMER_KEY = "x-amz-server-side-encryption-customer-"
 _ONLY_NEW = {"If-None-Match": "*"}
@@ -91,7 +94,7 @@ class Client(BucketClient):
     @property
     def takes_signed_chunks(self) -> bool:
         """Whether the server is known to; False before it has first answered."""
-        return self.transport.server.lower() in _KNOWN
+        return self._is_known
 
     @property
     def refuses_taken_names(self) -> bool | None:
@@ -106,7 +109,7 @@ class Client(BucketClient):
         the condition says so before it looks at the content, and one that checks content stores
         nothing either way. Only servers that are known to check it are asked.
         """
-        if self.transport.server.lower() not in _KNOWN:
+        if not self._is_known:
             _refuses_taken_names[self._options.endpoint] = False
             return
         headers = {**_ONLY_NEW, "Content-Length": "1"}
@@ -266,6 +269,10 @@ class Client(BucketClient):
     def abort_parts(self, key: str, upload: str) -> None:
         """Throw the parts of an unfinished upload away."""
         self.transport.send("DELETE", key, query=[("uploadId", upload)])
+
+    @property
+    def _is_known(self) -> bool:
+        return self.transport.server.lower() in _KNOWN
 
     def _credentials_work(self) -> bool:
         try:

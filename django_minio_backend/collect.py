@@ -19,11 +19,10 @@ from django.core.files.storage import FileSystemStorage, Storage
 
 from django_minio_backend import names
 from django_minio_backend.answers import Entry
+from django_minio_backend.client import MOST_DELETED
 from django_minio_backend.errors import ObjectNotFound
 from django_minio_backend.staticfiles import ManifestFile, MinioBackendStatic
 
-#: The most keys that one request deletes. https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
-MOST_DELETED = 1000
 # Where the MD5 of what is stored is told where the ETag is another thing: with encryption, parts.
 _MD5 = "x-amz-meta-md5"
 _ENCRYPTED = (
@@ -172,8 +171,8 @@ def _md5_of(file: Any) -> str:
     return digest.hexdigest()
 
 
-def save_manifest(storage: Any, stage: Any, entry: Entry | None) -> bool:
-    """Keep the manifest that the stage has made, after all that it names; say whether it is new.
+def save_manifest(storage: Any, stage: Any, entry: Entry | None) -> None:
+    """Keep the manifest that the stage has made, after all that it names.
 
     A copy by the time of the deploy tells `referenced` later what was in use when.
     """
@@ -185,13 +184,11 @@ def save_manifest(storage: Any, stage: Any, entry: Entry | None) -> bool:
         if kept.exists(name):
             kept.delete(name)
         kept._save(name, ContentFile(content))
-        return True
+        return
     storage.manifest_storage.keep_copy(name, content)
     differing = difference(storage, Source(name, stage.folder, name), entry)
-    if differing is None or not differing.store(storage):
-        return False
-    storage.replace(_history_name(name, datetime.now(UTC)), ContentFile(content))
-    return True
+    if differing is not None and differing.store(storage):
+        storage.replace(_history_name(name, datetime.now(UTC)), ContentFile(content))
 
 
 def referenced(storage: Any, found: Mapping[str, Entry], since: datetime) -> set[str]:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import datetime
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
 from django.apps import apps
+from django.conf import settings
 from django.core.exceptions import SuspiciousFileOperation
 from django.db import connections, router
 from django.db.models import FileField, Model
@@ -43,10 +44,6 @@ class Reference:
     @property
     def bucket(self) -> Bucket:
         return self.storage.options.endpoint, self.storage.bucket
-
-    @property
-    def label(self) -> str:
-        return f"{self.model._meta.label}.{self.field.name}"
 
     @property
     def prefix(self) -> str:
@@ -85,10 +82,10 @@ class Reference:
 def references() -> list[Reference]:
     """Return the FileFields of all installed models that store into our storages."""
     found = [
-        Reference(model, field, field.storage)
+        Reference(model, one, one.storage)
         for model in apps.get_models(include_auto_created=True)
-        for field in model._meta.local_fields
-        if isinstance(field, FileField) and isinstance(field.storage, MinioBackend)
+        for one in model._meta.local_fields
+        if isinstance(one, FileField) and isinstance(one.storage, MinioBackend)
     ]
     return [one for one in found if not one.storage.options.is_static]
 
@@ -157,10 +154,7 @@ class Search:
     """What was looked at and what was found. Sizes are bytes."""
 
     objects: int = 0
-    orphans: list[Orphan] = None  # type: ignore[assignment]
-
-    def __post_init__(self) -> None:
-        self.orphans = []
+    orphans: list[Orphan] = field(default_factory=list)
 
     @property
     def size(self) -> int:
@@ -265,8 +259,6 @@ def _mark(storage: MinioBackend, key: str) -> int:
 
 def _databases(model: type[Model]) -> list[str]:
     """Return the databases that may hold rows of a model: all that its router allows."""
-    from django.conf import settings
-
     usual = {router.db_for_read(model), router.db_for_write(model)}
     if settings.DATABASE_ROUTERS:
         usual |= {name for name in connections if router.allow_migrate_model(name, model)}

@@ -47,26 +47,24 @@ def _state(storage: MinioBackend) -> health.MinioServerStatus:
 
 def _reconcile(storages: list[MinioBackend]) -> list[tuple[MinioBackend, str]]:
     """Reconcile the storages' buckets and return what failed."""
-    by_alias = {storage.options.alias: storage for storage in storages}
     # What the others declare counts too: a bucket that is private there is not made public here.
     declared = buckets.all_declared((storage.s3, storage.options) for _, storage in configured())
-    targets = [
-        # A server that answered once and then falls silent is not waited for either.
-        (
-            client.with_options(
-                read_timeout=by_alias[wanted.alias].options.connect_timeout, retries=0
-            ),
-            wanted,
-        )
+    owned = [
+        (owner, client, wanted)
         for client, wanted in declared
-        if wanted.alias in by_alias
+        if (owner := next((s for s in storages if wanted.is_of(s.options.alias)), None))
+    ]
+    # A server that answered once and then falls silent is not waited for either.
+    targets = [
+        (client.with_options(read_timeout=owner.options.connect_timeout, retries=0), wanted)
+        for owner, client, wanted in owned
     ]
     failures = []
-    for (_, wanted), outcome in zip(
-        targets, buckets.apply_all(buckets.plan_all(targets)), strict=True
-    ):
+    outcomes = buckets.apply_all(buckets.plan_all(targets))
+    for (owner, _, _), outcome in zip(owned, outcomes, strict=True):
         if outcome.error:
-            failures.append((by_alias[wanted.alias], str(outcome)))
+            failures.append((owner, str(outcome)))
         else:
-            logger.info("Consistency check of storage '%s': %s", wanted.alias, outcome)
+            alias = owner.options.alias
+            logger.info("Consistency check of storage '%s': %s", alias, outcome)
     return failures

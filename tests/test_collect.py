@@ -18,7 +18,7 @@ from django.core.management import CommandError, call_command
 from minio.sse import SseS3
 
 from django_minio_backend import MinioBackend, MinioBackendStaticManifest, collect, staticfiles
-from django_minio_backend.collect import MOST_DELETED
+from django_minio_backend.client import MOST_DELETED
 from django_minio_backend.errors import StorageFull
 from tests.conftest import Buckets, Fetch, Recorder
 from tests.hostile import closed_port

@@ -132,3 +132,14 @@ def test_what_contradicts_another_storage_is_logged_and_changes_nothing(
 
 def test_a_test_run_starts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not will_serve(["-c"], {"PYTEST_VERSION": "9"})
+
+
+def test_a_bucket_that_another_storage_declares_first_is_made_too(
+    buckets: Buckets, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    MinioBackend().client.remove_bucket(bucket_name=buckets.private)
+    asks = {**buckets.options, "MINIO_CONSISTENCY_CHECK_ON_START": True}
+    second = {**settings.STORAGES["default"], "OPTIONS": asks}
+    settings.STORAGES = {**settings.STORAGES, "docs": second}
+    start(monkeypatch, "gunicorn")
+    assert MinioBackend(storage_name="default").s3.bucket_exists()

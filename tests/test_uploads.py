@@ -135,16 +135,21 @@ def unknown_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "_KNOWN", frozenset())
 
 
+def fails_as_its_content_does(error: Exception, budget: int) -> None:
+    """A save whose content gives out raises what that did and leaves the old object."""
+    storage = MinioBackend(replace_existing=True)
+    storage.save("a.bin", ContentFile(b"old"))
+    with pytest.raises(type(error)) as caught:
+        storage.save("a.bin", File(Failing(12 * MIB, error, budget)))
+    assert caught.value is error
+    assert storage.open("a.bin").read() == b"old"
+
+
 @pytest.mark.parametrize("error", [RuntimeError("broken"), OSError("disk failed")])
 def test_a_file_that_fails_while_it_is_sent_raises_its_own_error(
     buckets: Buckets, error: Exception
 ) -> None:
-    storage = MinioBackend(replace_existing=True)
-    storage.save("a.bin", ContentFile(b"old"))
-    with pytest.raises(type(error)) as caught:
-        storage.save("a.bin", File(Failing(12 * MIB, error, budget=6 * MIB)))
-    assert caught.value is error
-    assert storage.open("a.bin").read() == b"old"
+    fails_as_its_content_does(error, budget=6 * MIB)
 
 
 @pytest.mark.usefixtures("unknown_server")
@@ -152,12 +157,7 @@ def test_a_file_that_fails_while_it_is_sent_raises_its_own_error(
 def test_a_file_that_fails_when_it_is_read_again_raises_its_own_error(
     buckets: Buckets, error: Exception
 ) -> None:
-    storage = MinioBackend(replace_existing=True)
-    storage.save("a.bin", ContentFile(b"old"))
-    with pytest.raises(type(error)) as caught:
-        storage.save("a.bin", File(Failing(12 * MIB, error, budget=18 * MIB)))
-    assert caught.value is error
-    assert storage.open("a.bin").read() == b"old"
+    fails_as_its_content_does(error, budget=18 * MIB)
 
 
 class Growing(io.BytesIO):

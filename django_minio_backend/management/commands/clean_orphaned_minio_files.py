@@ -13,7 +13,7 @@ from django.db import DatabaseError
 from django.template.defaultfilters import filesizeformat
 
 from django_minio_backend import orphans
-from django_minio_backend.collect import MOST_DELETED
+from django_minio_backend.client import MOST_DELETED
 from django_minio_backend.errors import StorageError
 from django_minio_backend.management.base import StorageCommand
 from django_minio_backend.orphans import Orphan, Scope, Search
