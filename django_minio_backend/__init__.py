@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django_minio_backend.apps import DjangoMinioBackendConfig
 from django_minio_backend.models import (
+    DualReadStorage,
     MinioBackend,
     MinioBackendStatic,
     MinioBackendStaticManifest,
@@ -13,6 +14,7 @@ from django_minio_backend.models import (
 
 __all__ = [
     "DjangoMinioBackendConfig",
+    "DualReadStorage",
     "MinioBackend",
     "MinioBackendStatic",
     "MinioBackendStaticManifest",

@@ -15,6 +15,12 @@ from django_minio_backend.compression import original
 
 #: Of S3's documents.
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
+#: When the content was modified before it was stored, in seconds since 1970, as rclone writes it.
+MTIME = "x-amz-meta-mtime"
+_ENCRYPTED = (
+    "x-amz-server-side-encryption",
+    "x-amz-server-side-encryption-customer-algorithm",
+)
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,20 @@ class ObjectStat:
         """How many bytes reading it gives: more than its size where it is stored compressed."""
         was = original(self.metadata)
         return was.size if was else self.size
+
+    @property
+    def modified(self) -> datetime.datetime:
+        """When the content was modified, which a copy of it remembers, aware UTC."""
+        try:
+            seconds = float(self.metadata.get(MTIME, ""))
+            return datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+        except (ValueError, OverflowError, OSError):
+            return self.last_modified
+
+    @property
+    def etag_is_md5(self) -> bool:
+        """Whether the ETag is the content's MD5: not that of parts, nor of what is encrypted."""
+        return "-" not in self.etag and not any(name in self.metadata for name in _ENCRYPTED)
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from django_minio_backend import errors
 from django_minio_backend.answers import etag_of
-from django_minio_backend.compression import original
 from django_minio_backend.errors import Where
 from django_minio_backend.transport import Response, translated
 
@@ -19,7 +18,7 @@ class RangedBody:
 
     def __init__(self, response: Response, where: Where, start: int, stop: int) -> None:
         self.etag = etag_of(response.headers.get("ETag", ""))
-        self.original = original(response.headers)
+        self.headers = response.headers
         self._response = response
         self._where = where
         self.total = self._total(start)
@@ -73,8 +72,8 @@ class RangedBody:
 class Stream:
     """Bytes of one version of an object, as they arrive; of none where the object is empty.
 
-    `total` is the object's size, `original` what the content of one that is stored compressed
-    was. A connection that breaks is made anew where it broke, `retries` times in a row.
+    `total` is the object's size, `headers` are those of the first answer. A connection that
+    breaks is made anew where it broke, `retries` times in a row.
     """
 
     def __init__(
@@ -86,7 +85,7 @@ class Stream:
         self._body = body = open_at(start, None)
         self.etag = body.etag if body else ""
         self.total = body.total if body else 0
-        self.original = body.original if body else None
+        self.headers: Mapping[str, str] = body.headers if body else {}
 
     def read(self, count: int) -> bytes:
         """Return up to `count` bytes, none at the end."""

@@ -24,6 +24,7 @@ from django_minio_backend.answers import (
 from django_minio_backend.bodies import RangedBody, Stream
 from django_minio_backend.bucket_client import BucketClient, content_md5, md5
 from django_minio_backend.errors import StorageError
+from django_minio_backend.names import quote_key
 from django_minio_backend.options import Options
 from django_minio_backend.parsing import Endpoint
 from django_minio_backend.signing import Credentials
@@ -90,6 +91,11 @@ class Client(BucketClient):
             ) from error
         else:
             self._stored_etag(response, key)
+
+    @property
+    def holds_key(self) -> bool:
+        """Whether objects are encrypted with a key that the server does not keep."""
+        return bool(self._customer_key)
 
     @property
     def takes_signed_chunks(self) -> bool:
@@ -175,6 +181,35 @@ class Client(BucketClient):
         """Return the error for an object that is no longer the one that was being read."""
         return errors.build(errors.ObjectChanged, self.transport.where.of(key), status=status)
 
+    def copy(self, key: str, source: str, headers: Mapping[str, str], etag: str) -> None:
+        """Make an object of another one on this server, "bucket/key", with these headers.
+
+        Raises ObjectChanged when the source is no longer the one with that ETag. One request, but
+        no server refuses a taken name here.
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+        """
+        asked = {
+            "x-amz-copy-source": quote_key(f"/{source}"),
+            "x-amz-copy-source-if-match": f'"{etag}"',
+            "x-amz-metadata-directive": "REPLACE",
+        }
+        try:
+            response = self.transport.send("PUT", key, headers={**headers, **asked})
+        except errors.ObjectExists as error:
+            raise self.changed(key, error.status) from error
+        self._finished(response, key, "CopyObjectResult")
+
+    def part_size(self, key: str) -> int:
+        """Return how many bytes the first part of an object has."""
+        response = self.transport.send("HEAD", key, query=[("partNumber", "1")])
+        return int(response.headers.get("Content-Length", "0"))
+
+    def tags(self, key: str) -> list[tuple[str, str]]:
+        """Return an object's tags."""
+        root = self._xml(self.transport.send("GET", key, query=[("tagging", "")]), "Tagging")
+        found = [element for element in root.iter() if local_name(element) == "Tag"]
+        return [(child_text(one, "Key"), child_text(one, "Value")) for one in found]
+
     def delete(self, key: str) -> None:
         """Delete an object; that there is none is no error."""
         with suppress(errors.ObjectNotFound):
@@ -258,8 +293,11 @@ class Client(BucketClient):
             headers={**self._customer_key, **(_ONLY_NEW if only_new else {})},
             body=f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode(),
         )
+        self._finished(response, key, "CompleteMultipartUploadResult")
+
+    def _finished(self, response: Response, key: str, expected: str) -> None:
         # S3 may find out that it failed after it has begun to answer 200.
-        root = self._xml(response, "CompleteMultipartUploadResult", "Error")
+        root = self._xml(response, expected, "Error")
         if local_name(root) == "Error":
             code = child_text(root, "Code")
             raise errors.build(

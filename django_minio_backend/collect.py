@@ -25,10 +25,6 @@ from django_minio_backend.staticfiles import ManifestFile, MinioBackendStatic
 
 # Where the MD5 of what is stored is told where the ETag is another thing: with encryption, parts.
 _MD5 = "x-amz-meta-md5"
-_ENCRYPTED = (
-    "x-amz-server-side-encryption",
-    "x-amz-server-side-encryption-customer-algorithm",
-)
 _BLOCK = 2**20
 
 
@@ -132,12 +128,11 @@ class Difference:
         if entry.size != self.size:
             return False
         try:
-            found = storage.s3.stat(key).metadata
+            found = storage.s3.stat(key)
         except ObjectNotFound:
             return False
         # Of an ETag that is an MD5 the listing has told the truth.
-        encrypted = any(name in found for name in _ENCRYPTED)
-        return (encrypted or "-" in entry.etag) and found.get(_MD5) == self.digest
+        return not found.etag_is_md5 and found.metadata.get(_MD5) == self.digest
 
 
 def difference(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from urllib.parse import quote
 
@@ -90,7 +90,21 @@ def tags(value: object) -> str:
         return ""
     if not isinstance(value, Mapping) or len(value) > 10:
         raise ValueError("must be a mapping of up to 10 tags, names to values")
-    return "&".join(f"{quote(str(k), safe='')}={quote(str(v), safe='')}" for k, v in value.items())
+    return tagging(value.items())
+
+
+def tagging(pairs: Iterable[tuple[object, object]]) -> str:
+    """Return the value of `x-amz-tagging` for tags."""
+    return "&".join(f"{quote(str(k), safe='')}={quote(str(v), safe='')}" for k, v in pairs)
+
+
+def kept(found: Mapping[str, str]) -> dict[str, str]:
+    """Return those of an answer's headers that are the object's own and go with a copy of it."""
+    return {
+        name: value
+        for name, value in found.items()
+        if name.lower() in _SYSTEM_HEADERS or name.lower().startswith("x-amz-meta-")
+    }
 
 
 def retention(value: object) -> Mapping[str, str]:

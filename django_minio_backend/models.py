@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from django_minio_backend.dual import DualReadStorage
 from django_minio_backend.files import S3File
 from django_minio_backend.names import get_iso_date, iso_date_prefix
 from django_minio_backend.staticfiles import MinioBackendStatic, MinioBackendStaticManifest
 from django_minio_backend.storage import MinioBackend
 
 __all__ = [
+    "DualReadStorage",
     "MinioBackend",
     "MinioBackendStatic",
     "MinioBackendStaticManifest",

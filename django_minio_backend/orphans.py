@@ -20,6 +20,7 @@ from django.db import connections, router
 from django.db.models import FileField, Model
 from django.utils.module_loading import import_string
 
+from django_minio_backend import dual
 from django_minio_backend.answers import Entry
 from django_minio_backend.errors import ConfigurationError
 from django_minio_backend.parsing import Endpoint
@@ -81,13 +82,20 @@ class Reference:
 
 def references() -> list[Reference]:
     """Return the FileFields of all installed models that store into our storages."""
-    found = [
-        Reference(model, one, one.storage)
-        for model in apps.get_models(include_auto_created=True)
-        for one in model._meta.local_fields
-        if isinstance(one, FileField) and isinstance(one.storage, MinioBackend)
+    return [
+        Reference(model, one, storage)
+        for model, one in file_fields()
+        for storage in dual.parts(one.storage)
+        if isinstance(storage, MinioBackend) and not storage.options.is_static
     ]
-    return [one for one in found if not one.storage.options.is_static]
+
+
+def file_fields() -> Iterator[tuple[type[Model], FileField]]:
+    """Yield the FileFields of all installed models, where they are defined."""
+    for model in apps.get_models(include_auto_created=True):
+        for one in model._meta.local_fields:
+            if isinstance(one, FileField):
+                yield model, one
 
 
 @dataclass(frozen=True)
@@ -235,11 +243,12 @@ def _marks(scope: Scope) -> Iterator[int]:
     # A hook of any alias may know of names in this bucket.
     own = [storage for _, storage in configured() if storage.bucket == scope.name]
     for storage in [*storages.values(), *own]:
-        for name in _further(storage):
+        for name in further(storage):
             yield _mark(storage, storage._key(name))
 
 
-def _further(storage: MinioBackend) -> Iterable[str]:
+def further(storage: MinioBackend) -> Iterable[str]:
+    """Yield the names that MINIO_REFERENCES tells of."""
     hook = storage.options.references
     if isinstance(hook, str):
         try:

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from django_minio_backend import errors
 from django_minio_backend.bodies import Stream
 from django_minio_backend.client import Client
-from django_minio_backend.compression import decompress
+from django_minio_backend.compression import decompress, original
 from django_minio_backend.errors import StorageError
 
 #: The first range of a reader, in bytes: a smaller object needs no second request.
@@ -47,7 +47,8 @@ class ObjectReader(io.RawIOBase):
         )
         self.total = stream.total
         self.size = (stream.total if stop is None else min(stop, stream.total)) - start
-        self.original = stream.original
+        self.headers = stream.headers
+        self.original = original(stream.headers)
         self._window = memoryview(stream.read(FIRST_RANGE))
         self._window_start = 0
         self._position = 0

@@ -191,8 +191,11 @@ class MinioBackend(ConfiguredStorage):
         return self.stat(name).content_size
 
     def get_modified_time(self, name: str) -> datetime.datetime:
-        """Return when the object was stored: aware UTC, or naive local time without USE_TZ."""
-        modified = self.stat(name).last_modified
+        """Return when the file was modified: aware UTC, or naive local time without USE_TZ.
+
+        That is when the object was stored; of one that `copy_storage` brought, when its source was.
+        """
+        modified = self.stat(name).modified
         if settings.USE_TZ:
             return modified
         return timezone.make_naive(modified, timezone.get_default_timezone())

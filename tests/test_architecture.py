@@ -10,7 +10,7 @@ import django_minio_backend
 
 PACKAGE = Path(django_minio_backend.__file__).parent
 LAYERS = [
-    {"compression", "errors", "names", "policies", "ranges", "signing", "wire"},
+    {"checksums", "compression", "errors", "names", "policies", "ranges", "signing", "wire"},
     {"answers", "parsing", "sources"},
     {"bucket_settings", "headers"},
     {"options"},
@@ -25,9 +25,11 @@ LAYERS = [
     {"storage"},
     {"staticfiles"},
     {"collect"},
-    {"orphans"},
+    {"dual"},
+    {"orphans", "places"},
+    {"transfer"},
     {"checks", "health_check", "models", "start", "utils", "views"},
-    {"apps", "management", "urls"},
+    {"apps", "dual_urls", "management", "urls"},
     {"__init__"},
 ]
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}

@@ -51,7 +51,8 @@ def test_every_python_block_runs(shown: dict[str, Any]) -> None:
 
 
 def test_the_output_of_initialize_buckets_is_real(shown: dict[str, Any]) -> None:
-    printed = README.split("$ python manage.py initialize_buckets\n")[1].split("```")[0]
+    shows = README.split("### initialize_buckets")[1]
+    printed = shows.split("$ python manage.py initialize_buckets\n")[1].split("```")[0]
     for _, storage in configured():
         for bucket in (*storage.options.private_buckets, *storage.options.public_buckets):
             for page in storage.s3.for_bucket(bucket).pages(""):
