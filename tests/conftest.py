@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 import trustme
 import urllib3
+from django.conf import settings as django_settings
+from django.core.files.storage import storages
 from django.test.signals import setting_changed
 from minio import MinioAdmin
 from minio.credentials import StaticProvider
@@ -42,6 +44,12 @@ def server(pytestconfig: pytest.Config) -> Iterator[Server]:
         yield found
 
 
+def heed_options() -> None:
+    """Make Django 4.2 heed the OPTIONS of the default storage where settings are overridden."""
+    handler: Any = storages
+    handler._backends = django_settings.STORAGES
+
+
 Fetch = Callable[..., urllib3.BaseHTTPResponse]
 
 
@@ -60,6 +68,7 @@ class Buckets:
         self.options.clear()
         self.options.update({name: value for name, value in kept.items() if value is not None})
         setting_changed.send(type(self), setting="STORAGES", value=None, enter=True)
+        heed_options()
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from django.test import Client as Browser
 from django.urls import include, path
 
 from django_minio_backend import DualReadStorage, MinioBackend, dual, errors
-from tests.conftest import Buckets, Fetch, Recorder
+from tests.conftest import Buckets, Fetch, Recorder, heed_options
 from tests.hostile import closed_port
 from tests.library.models import Book
 
@@ -40,6 +40,7 @@ def moving(buckets: Buckets, settings: Any, tmp_path: Path) -> DualReadStorage:
             "OPTIONS": {"new": "new", "old": "old"},
         },
     }
+    heed_options()
     for alias, names in {"new": ["new.txt", "both.txt"], "old": ["old.txt", "both.txt"]}.items():
         for name in names:
             storages[alias].save(f"folder/{name}", ContentFile(alias.encode()))

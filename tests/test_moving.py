@@ -18,7 +18,7 @@ from django.test import Client as Browser
 from django.urls import include, path
 
 from django_minio_backend import MinioBackend
-from tests.conftest import Fetch
+from tests.conftest import Fetch, heed_options
 from tests.library.models import Book
 from tools import versitygw
 from tools.minio_server import Server, ServerUnavailable
@@ -61,7 +61,7 @@ class Site:
         book = Book.objects.create(cover=ContentFile(text, "cover.txt"))
         self.contents[book.pk] = text
         doomed = Book.objects.create(cover=ContentFile(b"?", "cover.txt"))
-        name = doomed.cover.name
+        name = str(doomed.cover.name)
         doomed.cover.delete()
         assert not default_storage.exists(name)
         for one in Book.objects.filter(pk__in=self.contents):
@@ -103,6 +103,7 @@ def test_a_site_moves_as_the_readme_tells(
         old, new = (minio, request.getfixturevalue("other_server"))
     namespace: dict[str, Any] = {"STORAGES": {"default": old}, "MINIO": options(new)}
     settings.STORAGES = namespace["STORAGES"]
+    heed_options()
     if where == "from MinIO":
         call_command("initialize_buckets", silenced=True)
     else:
@@ -118,6 +119,7 @@ def test_a_site_moves_as_the_readme_tells(
         else:
             exec(text, namespace)
             settings.STORAGES = namespace["STORAGES"]
+            heed_options()
         site.use()
         site.follow_links(fetch)
     assert isinstance(storages["default"], MinioBackend)
