@@ -20,6 +20,7 @@ from django_minio_backend import MinioBackend, errors
 from django_minio_backend.client import Client
 from django_minio_backend.places import Folder
 from django_minio_backend.reader import ObjectReader
+from django_minio_backend.transfer import Transfer
 from tests.conftest import Buckets, Recorder
 from tests.hostile import closed_port
 from tests.library.models import Book
@@ -501,3 +502,49 @@ def test_progress_is_told_on_a_terminal(disk: Path, monkeypatch: pytest.MonkeyPa
     call_command("copy_storage", "--from=disk", "--to=default", stderr=err, stdout=io.StringIO())
     assert "1 of 3 files, " in err.getvalue()
     assert "left" in err.getvalue()
+
+
+def test_what_came_after_it_began_is_not_extra(disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy_file = Transfer.run
+
+    def and_something_comes(transfer: Transfer, *args: Any) -> Any:
+        if not storages["default"].exists("upload.txt"):
+            storages["default"].save("upload.txt", ContentFile(b"x"))
+        return copy_file(transfer, *args)
+
+    monkeypatch.setattr(Transfer, "run", and_something_comes)
+    out = copy("disk", "default", delete_extra=True, interactive=False, workers=1)[0]
+    assert out.startswith("0 extra deleted.")
+    assert storages["default"].exists("upload.txt")
+
+
+@pytest.mark.parametrize(
+    ("storage_class", "target"), [(FileSystemStorage, "disk"), (InMemoryStorage, "memory")]
+)
+def test_what_a_storage_has_garbled_is_told(
+    disk: Path, monkeypatch: pytest.MonkeyPatch, storage_class: Any, target: str
+) -> None:
+    storages["default"].save("a.txt", ContentFile(b"content"))
+    save = storage_class._save
+
+    def garbling(storage: Any, name: str, content: Any) -> str:
+        return str(save(storage, name, ContentFile(bytes(len(content.read())))))
+
+    monkeypatch.setattr(storage_class, "_save", garbling)
+    assert "a.txt: Damaged: '" in copy("default", target)[1]
+    assert (disk / "a.txt").read_bytes() == b"a"
+
+
+def test_a_source_that_changes_before_the_server_copies_it_is_told(
+    aliases: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storages["default"].save("a.bin", ContentFile(b"content"))
+    send = Client.copy
+
+    def late(client: Client, *args: Any) -> None:
+        MinioBackend(replace_existing=True).save("a.bin", ContentFile(b"changed"))
+        send(client, *args)
+
+    monkeypatch.setattr(Client, "copy", late)
+    assert "a.bin: ObjectChanged" in copy("default", "second")[1]
+    assert content("second") == {}
