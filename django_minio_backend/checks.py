@@ -267,11 +267,12 @@ def check_servers(**kwargs: Any) -> list[CheckMessage]:
 
 
 def _ask_servers() -> list[CheckMessage]:
-    sources = {alias: (storage.s3, storage.options) for alias, storage in configured()}
-    states = health.check_all(sources)
+    storages = dict(configured())
+    states = health.check_all(storages)
     messages = [message for item in states.items() for message in _server_of(*item)]
-    up = {source[1].alias for alias, source in sources.items() if states[alias]}
-    targets = [t for t in buckets.all_declared(sources.values()) if t[1].alias in up]
+    up = {one.options.alias for alias, one in storages.items() if states[alias]}
+    declared = buckets.all_declared((one.s3, one.options) for one in storages.values())
+    targets = [target for target in declared if target[1].alias in up]
     for planned in buckets.plan_all(targets):
         if planned.error or planned.changes:
             name = planned.wanted.bucket

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import urllib3
 
@@ -96,10 +96,19 @@ def _bucket_present(failure: StorageError | None) -> bool | None:
     return False if isinstance(failure, errors.BucketNotFound) and failure.code else None
 
 
+class Source(Protocol):
+    """As much of a storage as is asked."""
+
+    @property
+    def s3(self) -> Client: ...
+    @property
+    def options(self) -> Options: ...
+
+
 def check_all(
-    sources: Mapping[str, tuple[Client, Options]], timeout: float = TIMEOUT
+    sources: Mapping[str, Source], timeout: float = TIMEOUT
 ) -> dict[str, MinioServerStatus]:
     """Check several storages at once, in the time of one; by their aliases, in their order."""
     with ThreadPoolExecutor(max(1, len(sources)), thread_name_prefix="health") as threads:
-        states = threads.map(lambda at: check(at[0], at[1], timeout), sources.values())
+        states = threads.map(lambda one: check(one.s3, one.options, timeout), sources.values())
         return dict(zip(sources, states, strict=True))

@@ -26,7 +26,7 @@ class MinioHealthCheck(HealthCheck):  # type: ignore[misc]
         }
         if not storages:
             raise ServiceUnavailable(f"'{self.alias}' is no storage of this package.")
-        found = health.check_all({alias: (s.s3, s.options) for alias, s in storages.items()})
+        found = health.check_all(storages)
         for alias, status in found.items():
             if not status:
                 # The report is public; what says more is for the log.

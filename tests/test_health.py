@@ -160,9 +160,8 @@ def test_credentials_that_cannot_be_found_are_not_available(buckets: Buckets) ->
 def test_storages_are_asked_at_once() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         storages = [storage_at(f"127.0.0.1:{silent.getsockname()[1]}") for _ in range(3)]
-        sources = {str(id(s)): (s.s3, s.options) for s in storages}
         began = time.monotonic()
-        found = health.check_all(sources, timeout=0.3)
+        found = health.check_all({str(id(one)): one for one in storages}, timeout=0.3)
     assert time.monotonic() - began < 0.8
     assert len(found) == 3
     assert not any(found.values())

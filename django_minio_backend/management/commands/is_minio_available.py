@@ -24,9 +24,7 @@ class Command(StorageCommand):
         verbosity: int = 1,
         **options: Any,
     ) -> None:
-        found = health.check_all(
-            {alias: (one.s3, one.options) for alias, one in self.by_alias(storage).items()}
-        )
+        found = health.check_all(self.by_alias(storage))
         if json:
             self.stdout.write(_as_json(found))
         elif verbosity:
