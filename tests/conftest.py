@@ -25,7 +25,8 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from django_minio_backend import MinioBackend
 from tests.proxy import tls_end
-from tools.minio_server import Server, running
+from tools import versitygw
+from tools.minio_server import Server, ServerUnavailable, running
 
 # A key of our own makes server-side encryption available; the region makes a wrong one an error.
 SERVER_ENVIRONMENT = {
@@ -41,6 +42,17 @@ def server(pytestconfig: pytest.Config) -> Iterator[Server]:
         # A first run may build the server: four minutes that must not look like a hang.
         with capture.global_and_fixture_disabled():
             found = stack.enter_context(running(env=SERVER_ENVIRONMENT))
+        yield found
+
+
+@pytest.fixture(scope="session")
+def other_server() -> Iterator[Server]:
+    """An S3 server by others."""
+    with ExitStack() as stack:
+        try:
+            found = stack.enter_context(versitygw.running())
+        except ServerUnavailable as error:
+            pytest.skip(f"no VersityGW: {error}")
         yield found
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
-from contextlib import ExitStack
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -20,24 +18,13 @@ from django.urls import include, path
 from django_minio_backend import MinioBackend
 from tests.conftest import Fetch, heed_options
 from tests.library.models import Book
-from tools import versitygw
-from tools.minio_server import Server, ServerUnavailable
+from tools.minio_server import Server
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 STORY = README.partition("\n### Moving: ")[2].partition("\n### ")[0]
 STEPS = re.findall(r"```(python|console)\n(.*?)```", STORY, re.DOTALL)
 
 urlpatterns = [path("files/", include("django_minio_backend.dual_urls"))]
-
-
-@pytest.fixture(scope="module")
-def other_server() -> Iterator[Server]:
-    with ExitStack() as stack:
-        try:
-            found = stack.enter_context(versitygw.running())
-        except ServerUnavailable as error:
-            pytest.skip(f"no VersityGW: {error}")
-        yield found
 
 
 def options(server: Server) -> dict[str, Any]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import ExitStack
 from io import StringIO
 from typing import Any
 
@@ -17,19 +15,9 @@ from tests.conftest import Fetch
 from tests.test_buckets import rows
 from tests.test_uploads import MIB
 from tools import versitygw
-from tools.minio_server import Server, ServerUnavailable
+from tools.minio_server import Server
 
 NAMES = {"private": "other-private", "public": "other-public"}
-
-
-@pytest.fixture(scope="module")
-def other_server() -> Iterator[Server]:
-    with ExitStack() as stack:
-        try:
-            found = stack.enter_context(versitygw.running())
-        except ServerUnavailable as error:
-            pytest.skip(f"no VersityGW: {error}")
-        yield found
 
 
 @pytest.fixture
