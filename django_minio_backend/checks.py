@@ -18,11 +18,13 @@ from django.apps import apps
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Tags
+from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import storages
 from django.db.models import FileField
 from django.utils.text import capfirst
 
 from django_minio_backend import buckets, declared, health, options
+from django_minio_backend.dual import DualReadStorage
 from django_minio_backend.errors import ConfigurationError
 from django_minio_backend.options import Options
 from django_minio_backend.parsing import Endpoint
@@ -54,6 +56,7 @@ shared_static_bucket = partial(_error, 5)
 contradictory_buckets = partial(_error, 6)
 invalid_hooks = partial(_error, 7)
 unavailable = partial(_error, 8)
+broken_move = partial(_error, 9)
 misplaced_option = partial(_warning, 1)
 flat_settings = partial(_warning, 2)
 undeclared_bucket = partial(_warning, 3)
@@ -66,8 +69,9 @@ clock_difference = partial(_warning, 9)
 
 
 def register_all() -> None:
-    for check in (check_options, check_places, check_buckets, check_fields, check_app_order):
+    for check in (check_options, check_places, check_buckets, check_fields, check_moves):
         checks.register(check, Tags.files)
+    checks.register(check_app_order, Tags.files)
     checks.register(check_deployment, Tags.security, deploy=True)
     checks.register(check_servers, NETWORK)
 
@@ -252,6 +256,18 @@ def _is_local(endpoint: Endpoint) -> bool:
     except ValueError:
         suffixes = (".localhost", ".local", ".internal")
         return "." not in endpoint.host or endpoint.host.endswith(suffixes)
+
+
+def check_moves(**kwargs: Any) -> list[CheckMessage]:
+    """Whether what a DualReadStorage stands for is there, and what its links lead to."""
+    messages = []
+    for alias, backend in declared.aliases():
+        if backend_class(backend, DualReadStorage):
+            try:
+                storages[alias].url("name")
+            except (ImproperlyConfigured, TypeError) as error:
+                messages.append(broken_move(f"STORAGES['{alias}']: {error}"))
+    return messages
 
 
 def check_servers(**kwargs: Any) -> list[CheckMessage]:

@@ -104,8 +104,9 @@ class DualReadStorage(Storage):
         `keywords` are those of MinioBackend. Raises ImproperlyConfigured where `dual_urls` is not
         among the project's URLs.
         """
+        parts = (self.new, self.old)  # which must be there before the link is followed
         if keywords.get("method", "GET") != "GET":
-            return self.new.url(name, **keywords)
+            return parts[0].url(name, **keywords)
         if isinstance(expires := keywords.get("expires"), datetime.timedelta):
             keywords["expires"] = expires.total_seconds()
         token = signing.dumps([*self._aliases, name, keywords], salt=_SALT)

@@ -336,13 +336,16 @@ def aliases() -> list[str]:
     return [alias for alias, backend in declared.aliases() if backend_class(backend)]
 
 
-def backend_class(path: str) -> type[MinioBackend] | None:
-    """Return the class of a backend that is ours; of one that cannot be imported Django tells."""
+def backend_class(path: str, base: type[Any] | None = None) -> type[Any] | None:
+    """Return the class of a backend that is ours, or a `base`.
+
+    Of one that cannot be imported Django tells.
+    """
     try:
         found = import_string(path)
     except ImportError:
         return None
-    return found if isinstance(found, type) and issubclass(found, MinioBackend) else None
+    return found if isinstance(found, type) and issubclass(found, base or MinioBackend) else None
 
 
 def _merged(headers: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str]:

@@ -281,4 +281,20 @@ def test_a_clock_that_differs_is_a_warning(
 def test_ids_are_unique() -> None:
     made = [value for value in vars(checks).values() if isinstance(value, functools.partial)]
     ids = [factory("text").id for factory in made]
-    assert len(ids) == len(set(ids)) == 17
+    assert len(ids) == len(set(ids)) == 18
+
+
+def test_a_move_that_cannot_work_is_an_error(settings: Any) -> None:
+    dual = "django_minio_backend.models.DualReadStorage"
+    for urls, options, fault in [
+        ("tests.test_dual", {"new": "staticfiles", "old": "default"}, ""),
+        ("tests.test_dual", {"new": "nowhere", "old": "default"}, "'nowhere'"),
+        ("tests.test_dual", {"new": "default"}, "'old'"),
+        ("tests.test_views", {"new": "staticfiles", "old": "default"}, "dual_urls"),
+    ]:
+        declare(settings, FINE)
+        settings.STORAGES["moving"] = {"BACKEND": dual, "OPTIONS": options}
+        settings.ROOT_URLCONF = urls
+        told = found()
+        assert list(told) == (["E009"] if fault else [])
+        assert fault in told.get("E009", "")
