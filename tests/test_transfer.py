@@ -548,3 +548,65 @@ def test_a_source_that_changes_before_the_server_copies_it_is_told(
     monkeypatch.setattr(Client, "copy", late)
     assert "a.bin: ObjectChanged" in copy("default", "second")[1]
     assert content("second") == {}
+
+
+def test_what_is_stored_compressed_comes_to_a_folder_as_it_was(
+    aliases: Any, buckets: Buckets, disk: Path
+) -> None:
+    buckets.change(MINIO_GZIP=["text/*"])
+    storages["default"].save("t.txt", ContentFile(b"text " * 100))
+    assert copy("default", "disk")[0].startswith("1 copied")
+    assert (disk / "t.txt").read_bytes() == b"text " * 100
+    assert copy("default", "disk")[0].endswith("1 there already.\n")
+    assert copy("disk", "default", prefix="t")[0].endswith("1 there already.\n")
+    write(disk, "t.txt", b"TEXT " * 100, datetime.now(UTC) + timedelta(minutes=1))
+    assert copy("disk", "default", prefix="t")[0].startswith("1 copied")
+    assert content("default")["t.txt"] == b"TEXT " * 100
+
+
+@pytest.mark.parametrize("overwrites", [True, False])
+def test_django_storages_is_as_good_an_end_as_any(
+    disk: Path, aliases: Any, buckets: Buckets, overwrites: bool
+) -> None:
+    pytest.importorskip("storages.backends.s3")
+    options = {
+        "endpoint_url": f"http://{buckets.options['MINIO_ENDPOINT'].rpartition('/')[2]}",
+        "access_key": buckets.options["MINIO_ACCESS_KEY"],
+        "secret_key": buckets.options["MINIO_SECRET_KEY"],
+        "bucket_name": buckets.public,
+        "file_overwrite": overwrites,
+    }
+    aliases(theirs={"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options})
+    assert copy("disk", "theirs") == ("3 copied (4\xa0bytes).\n", "")
+    assert copy("theirs", "default") == ("3 copied (4\xa0bytes).\n", "")
+    assert content("default") == content("disk")
+    assert copy("theirs", "default")[0].endswith("3 there already.\n")
+    write(disk, "a.txt", b"newer", datetime.now(UTC) + timedelta(minutes=1))
+    said = copy("disk", "theirs")[1]
+    assert ("a.txt: FileExistsError" in said) is not overwrites
+    assert content("theirs")["a.txt"] == (b"newer" if overwrites else b"a")
+
+
+def test_a_file_system_without_hard_links_will_do(
+    disk: Path, aliases: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: Any) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    storages["default"].save("new.txt", ContentFile(b"new"))
+    storages["default"].save("a.txt", ContentFile(b"late"))
+    monkeypatch.setattr(Folder, "lookup", lambda place, prefix: lambda name: None)
+    assert "a.txt: FileExistsError" in copy("default", "disk")[1]
+    assert (disk / "new.txt").read_bytes() == b"new"
+    assert (disk / "a.txt").read_bytes() == b"a"
+    assert list(disk.rglob("*.partial")) == []
+
+
+def test_an_interruption_says_how_far_it_is(disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(transfer: Transfer, *args: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Transfer, "run", interrupt)
+    said = copy("disk", "default")[1]
+    assert said == "FAILED: Interrupted. 0 copied (0\xa0bytes). Run it again to go on."
