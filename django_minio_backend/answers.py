@@ -89,7 +89,7 @@ def stat_of(bucket: str, key: str, headers: Mapping[str, str]) -> ObjectStat:
         bucket_name=bucket,
         object_name=key,
         size=int(headers["Content-Length"]),
-        etag=etag_of(headers["ETag"]),
+        etag=etag_of(headers.get("ETag", "")),
         last_modified=parsedate_to_datetime(headers["Last-Modified"]),
         content_type=headers.get("Content-Type", ""),
         metadata=CaseInsensitiveMapping(dict(headers)),

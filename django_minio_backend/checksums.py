@@ -94,12 +94,13 @@ class Checked(io.RawIOBase):
             raise Damaged(f"Its checksum is {self._checksum.value}, not {self.expected}.")
 
 
-def checksum_of(file: Any, part_size: int = 0) -> str:
-    """Return the checksum of a binary file, from where it stands."""
-    checksum = Checksum(part_size)
+def checksum_of(file: Any, part_size: int = 0) -> tuple[str, int]:
+    """Return the checksum and the size of a binary file, from where it stands."""
+    checksum, size = Checksum(part_size), 0
     while block := file.read(_BLOCK):
         checksum.update(block)
-    return checksum.value
+        size += len(block)
+    return checksum.value, size
 
 
 def _md5(data: bytes = b"") -> Any:

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Sto
 from __future__ import annotations
 
 import io
+import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from xml.sax.saxutils import escape
@@ -68,12 +69,15 @@ class Client(BucketClient):
         *,
         sha256: str = "",
         only_new: bool = False,
+        replaces: str = "",
     ) -> None:
         """Store an object; with `only_new` raise ObjectExists when there is one already.
 
+        So it does when there is none with the ETag `replaces`, if that is given.
+
         A `body` that is a stream must be able to seek and needs its hex digest, or to be chunks.
         """
-        sent = {**headers, **(_ONLY_NEW if only_new else {})}
+        sent = {**headers, **_condition(only_new, replaces)}
         if isinstance(body, Content) and is_locked(headers):
             sent["Content-MD5"] = content_md5(md5(body))
         try:
@@ -181,27 +185,10 @@ class Client(BucketClient):
         """Return the error for an object that is no longer the one that was being read."""
         return errors.build(errors.ObjectChanged, self.transport.where.of(key), status=status)
 
-    def copy(self, key: str, source: str, headers: Mapping[str, str], etag: str) -> None:
-        """Make an object of another one on this server, "bucket/key", with these headers.
-
-        Raises ObjectChanged when the source is no longer the one with that ETag. One request, but
-        no server refuses a taken name here.
-        https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
-        """
-        asked = {
-            "x-amz-copy-source": quote_key(f"/{source}"),
-            "x-amz-copy-source-if-match": f'"{etag}"',
-            "x-amz-metadata-directive": "REPLACE",
-        }
-        try:
-            response = self.transport.send("PUT", key, headers={**headers, **asked})
-        except errors.ObjectExists as error:
-            raise self.changed(key, error.status) from error
-        self._finished(response, key, "CopyObjectResult")
-
     def part_size(self, key: str) -> int:
         """Return how many bytes the first part of an object has."""
-        response = self.transport.send("HEAD", key, query=[("partNumber", "1")])
+        query = [("partNumber", "1")]
+        response = self.transport.send("HEAD", key, query=query, headers=self._customer_key)
         return int(response.headers.get("Content-Length", "0"))
 
     def tags(self, key: str) -> list[tuple[str, str]]:
@@ -278,8 +265,36 @@ class Client(BucketClient):
         )
         return self._stored_etag(response, key)
 
+    def copy_part(
+        self, key: str, upload: str, number: int, source: str, start: int, stop: int, etag: str
+    ) -> str:
+        """Have the server make part `number` of bytes `[start, stop)` of "bucket/key" on it.
+
+        Returns the part's ETag. Raises ObjectChanged when the source has not this ETag any more.
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPartCopy.html
+        """
+        headers = {
+            "x-amz-copy-source": quote_key(f"/{source}"),
+            "x-amz-copy-source-if-match": f'"{etag}"',
+            "x-amz-copy-source-range": f"bytes={start}-{stop - 1}",
+        }
+        query = [("partNumber", str(number)), ("uploadId", upload)]
+        try:
+            response = self.transport.send("PUT", key, query=query, headers=headers)
+        except errors.ObjectExists as error:
+            raise self.changed(key, error.status) from error
+        # S3 may find out that it failed after it has begun to answer 200.
+        root = self._finished(response, key, "CopyPartResult")
+        return etag_of(child_text(root, "ETag"))
+
     def finish_parts(
-        self, key: str, upload: str, etags: Sequence[str], *, only_new: bool = False
+        self,
+        key: str,
+        upload: str,
+        etags: Sequence[str],
+        *,
+        only_new: bool = False,
+        replaces: str = "",
     ) -> None:
         """Make the object out of its parts; until then nobody sees it."""
         parts = "".join(
@@ -290,19 +305,20 @@ class Client(BucketClient):
             "POST",
             key,
             query=[("uploadId", upload)],
-            headers={**self._customer_key, **(_ONLY_NEW if only_new else {})},
+            headers={**self._customer_key, **_condition(only_new, replaces)},
             body=f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode(),
         )
+        # As above.
         self._finished(response, key, "CompleteMultipartUploadResult")
 
-    def _finished(self, response: Response, key: str, expected: str) -> None:
-        # S3 may find out that it failed after it has begun to answer 200.
+    def _finished(self, response: Response, key: str, expected: str) -> ET.Element:
         root = self._xml(response, expected, "Error")
         if local_name(root) == "Error":
             code = child_text(root, "Code")
             raise errors.build(
                 errors.error_class(500, code), self.transport.where.of(key), detail=code, code=code
             )
+        return root
 
     def abort_parts(self, key: str, upload: str) -> None:
         """Throw the parts of an unfinished upload away."""
@@ -329,6 +345,12 @@ class Client(BucketClient):
         if etag := etag_of(response.headers.get("ETag", "")):
             return etag
         raise self._unexpected("something was stored without an ETag", key)
+
+
+def _condition(only_new: bool, replaces: str) -> Mapping[str, str]:
+    if replaces:
+        return {"If-Match": f'"{replaces}"'}
+    return _ONLY_NEW if only_new else {}
 
 
 def is_locked(headers: Mapping[str, str]) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -18,7 +19,7 @@ from django.utils.functional import LazyObject, empty
 from django_minio_backend.errors import ConfigurationError
 from django_minio_backend.storage import MinioBackend
 
-#: How long a link finds its file; signed links of S3 last no longer.
+#: How long a link finds its file at most; signed links of S3 last no longer.
 LINK_AGE = datetime.timedelta(days=7)
 _SALT = "django_minio_backend.dual"
 T = TypeVar("T")
@@ -67,22 +68,26 @@ class DualReadStorage(Storage):
             return self.new.get_available_name(name, max_length)
         return super().get_available_name(name, max_length)
 
-    def _save(self, name: str, content: File[Any]) -> str:
-        return self.new.save(name, content)
+    def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
+        """Store content in the new storage, and return the name it got."""
+        free = self.get_available_name(name or content.name, max_length)
+        return self.new.save(free, content, max_length)
 
     def _open(self, name: str, mode: str = "rb") -> File[Any]:
-        if "w" in mode:
+        if mode in {"w", "wt", "wb"}:
             return self.new.open(name, mode)
-        return self._first(lambda storage: storage.open(name, mode))
+        if mode not in {"r", "rt", "rb"}:
+            raise ValueError(f"'{name}' cannot be opened with mode {mode!r}: read it or write it.")
+        return self._first(name, lambda storage: storage.open(name, mode))
 
     def exists(self, name: str) -> bool:
         return self.new.exists(name) or self.old.exists(name)
 
     def size(self, name: str) -> int:
-        return self._first(lambda storage: storage.size(name))
+        return self._first(name, lambda storage: storage.size(name))
 
     def get_modified_time(self, name: str) -> datetime.datetime:
-        return self._first(lambda storage: storage.get_modified_time(name))
+        return self._first(name, lambda storage: storage.get_modified_time(name))
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
         """Return the folders and files of both; a folder may be in one of them only."""
@@ -98,18 +103,29 @@ class DualReadStorage(Storage):
         self.old.delete(name)
         self.new.delete(name)
 
-    def url(self, name: str | None, **keywords: Any) -> str:
+    def url(
+        self,
+        name: str | None,
+        parameters: Mapping[str, str] | None = None,
+        expires: datetime.timedelta | float | None = None,
+        method: str = "GET",
+        **keywords: Any,
+    ) -> str:
         """Return a link to a view that looks where the file is, since this asks no network.
 
-        `keywords` are those of MinioBackend. Raises ImproperlyConfigured where `dual_urls` is not
-        among the project's URLs.
+        It leads there as long as a link of the new storage would, a week at most, and is the same
+        for a tenth of that. The arguments are MinioBackend's, and heeded where that has the file.
+        Raises ImproperlyConfigured where `dual_urls` is not among the project's URLs.
         """
-        parts = (self.new, self.old)  # which must be there before the link is followed
-        if keywords.get("method", "GET") != "GET":
-            return parts[0].url(name, **keywords)
-        if isinstance(expires := keywords.get("expires"), datetime.timedelta):
-            keywords["expires"] = expires.total_seconds()
-        token = signing.dumps([*self._aliases, name, keywords], salt=_SALT)
+        life = self._life(expires)  # which both must be there for, before the link is followed
+        if method not in {"GET", "HEAD"}:
+            return self.new.url(name, parameters, expires, method, **keywords)  # type: ignore[call-arg]
+        given = {"parameters": dict(parameters or {}), "method": method, **keywords}
+        asked = {key: value for key, value in given.items() if value not in ({}, None, "GET")}
+        window = max(1, life // 10)
+        until = int(time.time()) // window * window + life
+        signed = [*self._aliases, str(name), until, expires is not None, asked]
+        token = signing.Signer(salt=_SALT).sign_object(signed)
         try:
             return reverse("dual:file", kwargs={"token": token})
         except NoReverseMatch as error:
@@ -118,10 +134,25 @@ class DualReadStorage(Storage):
                 'include("django_minio_backend.dual_urls") in your URLs.'
             ) from error
 
-    def _first(self, ask: Callable[[Storage], T]) -> T:
+    def _life(self, expires: datetime.timedelta | float | None) -> int:
+        """Return how many seconds a link works."""
+        new, _ = self.new, self.old
+        if expires is None and isinstance(new, MinioBackend):
+            expires = new.options.url_expiry
+        if isinstance(expires, datetime.timedelta):
+            expires = expires.total_seconds()
+        most = LINK_AGE.total_seconds()
+        return int(most if expires is None else min(expires, most))
+
+    def _first(self, name: str, ask: Callable[[Storage], T]) -> T:
         try:
             return ask(self.new)
         except FileNotFoundError:
+            return ask(self.old)
+        except Exception:
+            # Some storages raise errors of their own for what is not there.
+            if self.new.exists(name):
+                raise
             return ask(self.old)
 
 
@@ -129,13 +160,24 @@ def link_of(token: str) -> str:
     """Return the link to the file that a token of `DualReadStorage.url` names.
 
     Raises FileNotFoundError when neither storage has it and `signing.BadSignature` for a token
-    that is none, or is older than a week.
+    that is none, or whose time is over.
     """
-    new, old, name, keywords = signing.loads(token, salt=_SALT, max_age=LINK_AGE)
-    storage = DualReadStorage(new, old)
-    for part in (storage.new, storage.old):
-        if part.exists(name):
-            return part.url(name, **(keywords if isinstance(part, MinioBackend) else {}))
+    signed = signing.Signer(salt=_SALT).unsign_object(token)
+    new, old, name, until, limited, asked = signed
+    if (left := until - int(time.time())) <= 0:
+        raise signing.SignatureExpired("The link has expired.")
+    for alias in (new, old):
+        try:
+            part = storages[alias]
+        except InvalidStorageError:
+            continue  # the move is over, and the old one gone
+        if not part.exists(name):
+            continue
+        if not isinstance(part, MinioBackend):
+            return part.url(name)
+        if limited or not part.is_bucket_public:
+            asked["expires"] = left
+        return part.url(name, **asked)
     raise FileNotFoundError(f"Neither '{new}' nor '{old}' has a file '{name}'.")
 
 

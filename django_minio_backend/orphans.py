@@ -222,14 +222,24 @@ def still_orphans(orphans: Sequence[Orphan]) -> list[Orphan]:
 
 
 def missing(among: Sequence[Scope]) -> Iterator[tuple[Reference, Any, str]]:
-    """Yield each row whose object is not there: its field, primary key and name."""
+    """Yield each row whose object is nowhere: its field, primary key and name.
+
+    Of a field with two storages it may be in either.
+    """
+    there = {_mark(scope.storage, entry.key) for scope in among for entry in scope.entries()}
+    fields: dict[Any, list[Reference]] = {}
     for scope in among:
-        there = {_mark(scope.storage, entry.key) for entry in scope.entries()}
         for one in scope.own:
-            for pk, name in one.rows():
-                key = one.key(name)
-                if key is None or _mark(scope.storage, key) not in there:
-                    yield one, pk, name
+            fields.setdefault((one.model, one.field), []).append(one)
+    for own in fields.values():
+        looked_at = [one.storage for one in own]
+        others = [s for s in dual.parts(own[0].field.storage) if s not in looked_at]
+        for pk, name in own[0].rows():
+            keys = [(one.storage, one.key(name)) for one in own]
+            if any(key is not None and _mark(storage, key) in there for storage, key in keys):
+                continue
+            if not any(storage.exists(name) for storage in others):
+                yield own[0], pk, name
 
 
 def _marks(scope: Scope) -> Iterator[int]:

@@ -3,39 +3,45 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import io
 import os
 import posixpath
+import re
 import secrets
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.files.base import File
-from django.core.files.storage import FileSystemStorage, InvalidStorageError, Storage, storages
 from django.utils import timezone
 
-from django_minio_backend import dual, headers
-from django_minio_backend.answers import MTIME, Entry, ObjectStat, stat_of
+from django_minio_backend.answers import ObjectStat
 from django_minio_backend.checksums import Checked, Damaged, checksum_of
-from django_minio_backend.client import MAX_SINGLE_PUT, MOST_DELETED
-from django_minio_backend.compression import Compression
-from django_minio_backend.errors import ConfigurationError, ObjectNotFound
-from django_minio_backend.reader import ObjectReader, open_content
-from django_minio_backend.storage import MinioBackend
 
-#: The ETag or MD5 that an object had where `copy_storage` took it from.
-SOURCE_ETAG = "x-amz-meta-source-etag"
+# What a Folder calls a file that is not all there; an interrupted run may leave one.
+_PARTIAL = re.compile(r"(.*/)?\.[0-9a-f]{16}\.partial")
+_NO_NAMES = {"", ".", ".."}
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A file of a storage. `size` is bytes; an S3 server tells more."""
+    """A file of a storage. `size` is bytes; what else is known tells one version from another."""
 
     name: str
     size: int
     etag: str = ""
-    last_modified: str = ""
+    #: When it was put there, as its storage writes it.
+    stamp: str = ""
+    #: What a HEAD said of an object.
+    stat: ObjectStat | None = field(default=None, compare=False, repr=False)
+
+    def is_version_of(self, other: Item | None) -> bool:
+        """Say whether this is the same file as far as both tell."""
+        if other is None or (self.size, self.etag) != (other.size, other.etag):
+            return False
+        # An ETag tells more than a time, which listings and HEADs write differently.
+        return bool(self.etag) or self.stamp == other.stamp
 
 
 @dataclass
@@ -45,6 +51,7 @@ class Content:
     file: Any
     size: int
     modified: datetime.datetime | None
+    content_type: str | None = None
     #: The ETag of an object, whose parts have `part_size` bytes, 0 where it is not made of parts.
     etag: str = ""
     part_size: int = 0
@@ -52,24 +59,8 @@ class Content:
     etag_is_checksum: bool = False
     #: An object's own headers; None where the file is none.
     headers: Mapping[str, str] | None = field(default=None, repr=False)
-
-
-def place_of(alias: str) -> Place:
-    """Return the storage of an alias. Raises ConfigurationError when it is none, or is two."""
-    try:
-        found = dual.parts(storages[alias])
-    except InvalidStorageError as error:
-        known = ", ".join(storages.backends)
-        raise ConfigurationError(f"'{alias}' is not in STORAGES, which has: {known}.") from error
-    if len(found) > 1:
-        raise ConfigurationError(f"'{alias}' is a DualReadStorage: name one of its two aliases.")
-    return kind_of(found[0])(alias, found[0])
-
-
-def kind_of(storage: Storage) -> type[Place]:
-    if isinstance(storage, MinioBackend):
-        return Bucket
-    return Folder if isinstance(storage, FileSystemStorage) else Place
+    #: The place that it is of.
+    origin: str = ""
 
 
 class Place:
@@ -82,32 +73,66 @@ class Place:
     @property
     def root(self) -> tuple[Hashable, str]:
         """What holds the files, and where in there they are, "" or with a slash at its end."""
-        return id(self.storage), ""
+        bucket = getattr(self.storage, "bucket_name", None)
+        if not isinstance(bucket, str):
+            return id(self.storage), ""
+        location = str(getattr(self.storage, "location", "")).strip("/")
+        return ("bucket", bucket), f"{location}/" if location else ""
+
+    @property
+    def origin(self) -> str:
+        """What the place is known by in another process, for marks; it tells nothing else."""
+        holder, prefix = self.root
+        known = self.alias if isinstance(holder, int) else f"{holder}{prefix}"
+        return hashlib.sha256(known.encode()).hexdigest()[:16]
 
     def items(self, prefix: str) -> Iterator[Item]:
-        """Yield the files whose name begins with `prefix`."""
+        """Yield the files whose name begins with `prefix`.
+
+        Raises FileNotFoundError where the storage itself is not there, unlike the prefix in it.
+        """
         waiting = [prefix.rpartition("/")[0]]
         while waiting:
             folder = waiting.pop()
-            folders, files = self.storage.listdir(folder)
+            folders, files = self._listed(folder)
             for name in (posixpath.join(folder, file) for file in files):
-                if name.startswith(prefix):
-                    yield Item(name, self.storage.size(name))
-            waiting += [posixpath.join(folder, name) for name in folders]
+                if name.startswith(prefix) and not _PARTIAL.fullmatch(name):
+                    yield self._seen(name)
+            for name in folders:
+                # What has no name in Django would lead in circles; it is told of when it is read.
+                if name in _NO_NAMES:
+                    yield Item(f"{folder}/{name}/", 0)
+                else:
+                    waiting.append(posixpath.join(folder, name))
 
-    def lookup(self, prefix: str) -> Callable[[str], Item | None]:
-        """Return what finds the files whose name begins with `prefix`."""
-        return self.find
+    def _listed(self, folder: str) -> tuple[list[str], list[str]]:
+        try:
+            found: tuple[list[str], list[str]] = self.storage.listdir(folder)
+            return found
+        except FileNotFoundError:
+            if folder:
+                self.storage.listdir("")
+                return [], []
+            raise
+
+    def _seen(self, name: str) -> Item:
+        try:
+            return self._item(name)
+        except OSError:
+            return Item(name, 0)  # which cannot be read either, and is told of then
+
+    def _item(self, name: str) -> Item:
+        return Item(name, self.storage.size(name))
 
     def find(self, name: str) -> Item | None:
-        return Item(name, self.storage.size(name)) if self.storage.exists(name) else None
+        return self._item(name) if self.storage.exists(name) else None
 
-    def content_size(self, item: Item) -> int:
-        """Return how many bytes reading the file gives."""
-        return item.size
+    def content_size(self, item: Item) -> int | None:
+        """Return how many bytes reading the file gives; None where only reading it tells."""
+        return None
 
-    def stored_at(self, item: Item) -> datetime.datetime | None:
-        """Return when the file was put where it is, aware; None where nobody knows."""
+    def modified(self, item: Item) -> datetime.datetime | None:
+        """Return when the file was modified, aware; None where nobody knows."""
         try:
             found: datetime.datetime = self.storage.get_modified_time(item.name)
         except NotImplementedError:
@@ -116,10 +141,13 @@ class Place:
 
     def open(self, item: Item, *, raw: bool = False) -> Content:
         """Open a file; with `raw` one that is stored compressed as it is."""
-        return Content(self.storage.open(item.name), item.size, self.stored_at(item))
+        file = self.storage.open(item.name)
+        # django-storages knows an object's type there.
+        kind = getattr(getattr(file, "obj", None), "content_type", None)
+        return Content(file, item.size, self.modified(item), kind, origin=self.origin)
 
-    def checksum(self, item: Item, *, raw: bool = False, part_size: int = 0) -> str:
-        """Return the checksum of a file by reading it."""
+    def measure(self, item: Item, *, raw: bool = False, part_size: int = 0) -> tuple[str, int]:
+        """Return the checksum of a file, and its size, by reading it."""
         with self.open(item, raw=raw).file as file:
             return checksum_of(file, part_size)
 
@@ -129,27 +157,46 @@ class Place:
 
     def known(self, item: Item, part_size: int) -> set[str]:
         """Return the checksums that a file is known to have; one in no bucket is read for it."""
-        return {self.checksum(item, part_size=size) for size in {0, part_size}}
+        return {self.measure(item, part_size=size)[0] for size in {0, part_size}}
 
-    def copied(self, item: Item) -> str:
-        """Return the checksum of what a file is known to be a copy of, "" where it is of none."""
+    def copied(self, item: Item, origin: str = "") -> str:
+        """Return the checksum of what a file is a copy of, "" where that is not known.
+
+        With `origin` it counts only as a copy of something there.
+        """
         return ""
 
-    def store(self, name: str, checked: Checked, content: Content, *, replacing: bool) -> None:
-        """Store a file under this name; unless `replacing`, where there is none.
+    def store(self, name: str, checked: Checked, content: Content, found: Item | None) -> None:
+        """Store a file under this name, in the place of `found` or where there is none.
 
-        Raises FileExistsError where the storage leaves what is there, Damaged where what it has
-        stored is not what it was given.
+        Raises FileExistsError where that is not what is there, or where the storage leaves what is
+        there; Damaged where what it has stored is not what it was given.
         """
-        saved = self.storage.save(name, File(io.BufferedReader(checked)))
-        if saved != name:
-            self.storage.delete(saved)
+        self._check(name, found)
+        if self.storage.get_available_name(name) != name:
             raise FileExistsError(f"It is there already and '{self.alias}' replaces no files.")
-        self._verify(name, checked)
+        file = File(io.BufferedReader(checked))
+        if kind := content.content_type:
+            file.content_type = kind  # type: ignore[attr-defined]
+        saved = self.storage.save(name, file)
+        if saved != name:
+            raise FileExistsError(f"It was stored as '{saved}': '{self.alias}' renames it.")
+        try:
+            self._verify(name, checked)
+        except Damaged:
+            if found is None:
+                self.storage.delete(name)
+            raise
+
+    def _check(self, name: str, found: Item | None) -> None:
+        """Raise FileExistsError where something else is there than was found."""
+        now = self.find(name)
+        if now is not found and (now is None or not now.is_version_of(found)):
+            raise FileExistsError("It was written meanwhile, and left as it is.")
 
     def _verify(self, name: str, checked: Checked) -> None:
         with self.storage.open(name) as file:
-            if checksum_of(file, checked.part_size) != checked.checksum:
+            if checksum_of(file, checked.part_size)[0] != checked.checksum:
                 raise Damaged(f"'{name}' was stored with another checksum than it was read with.")
 
     def delete(self, names: Sequence[str]) -> dict[str, str]:
@@ -170,162 +217,52 @@ class Folder(Place):
     def root(self) -> tuple[Hashable, str]:
         return "files", os.path.join(os.path.realpath(self.storage.location), "")
 
-    def store(self, name: str, checked: Checked, content: Content, *, replacing: bool) -> None:
+    def _item(self, name: str) -> Item:
+        found = os.stat(self.storage.path(name))
+        return Item(name, found.st_size, stamp=str(found.st_mtime_ns))
+
+    def content_size(self, item: Item) -> int | None:
+        return item.size
+
+    def store(self, name: str, checked: Checked, content: Content, found: Item | None) -> None:
         partial = posixpath.join(posixpath.dirname(name), f".{secrets.token_hex(8)}.partial")
         try:
-            super().store(partial, checked, content, replacing=False)
-            found, final = self.storage.path(partial), self.storage.path(name)
+            super().store(partial, checked, content, None)
             if content.modified is not None:
-                os.utime(found, (content.modified.timestamp(),) * 2)
-            if replacing:
-                os.replace(found, final)
-            else:
-                _move_where_nothing_is(found, final)
+                os.utime(self.storage.path(partial), (content.modified.timestamp(),) * 2)
+            self._put_in_place(partial, name, found)
         finally:
             self.storage.delete(partial)
 
+    def _put_in_place(self, partial: str, name: str, found: Item | None) -> None:
+        new, final = self.storage.path(partial), self.storage.path(name)
+        if found is None:
+            _move_where_nothing_is(new, final)
+            return
+        self._check(name, found)
+        # Where a file system takes Photo.jpg for photo.jpg it is another one.
+        if os.path.basename(final) not in os.listdir(os.path.dirname(final)):
+            raise FileExistsError(f"'{self.alias}' takes another file's name for this one.")
+        os.replace(new, final)
 
-def _move_where_nothing_is(found: str, final: str) -> None:
+    def delete(self, names: Sequence[str]) -> dict[str, str]:
+        """Delete files, but none that a symbolic link leads to from elsewhere."""
+        root = self.root[1]
+        linked = {name for name in names if not self._is_below(root, name)}
+        told = dict.fromkeys(linked, "A symbolic link leads there.")
+        return told | super().delete([name for name in names if name not in linked])
+
+    def _is_below(self, root: str, name: str) -> bool:
+        folder = os.path.dirname(self.storage.path(name))
+        return os.path.join(os.path.realpath(folder), "").startswith(root)
+
+
+def _move_where_nothing_is(new: str, final: str) -> None:
     try:
-        os.link(found, final)
+        os.link(new, final)
     except FileExistsError:
         raise
     except OSError:  # a file system without hard links
         if os.path.lexists(final):
             raise FileExistsError(final) from None
-        os.rename(found, final)
-
-
-class Bucket(Place):
-    """A MinioBackend, whose names are keys below its location, whatever Django would call them."""
-
-    storage: MinioBackend
-
-    @property
-    def root(self) -> tuple[Hashable, str]:
-        return (self.storage.options.endpoint, self.storage.bucket), self._prefix
-
-    @property
-    def _prefix(self) -> str:
-        location = self.storage.options.location
-        return f"{location}/" if location else ""
-
-    def key(self, name: str) -> str:
-        return self._prefix + name
-
-    def items(self, prefix: str) -> Iterator[Item]:
-        """Yield the objects, a request per 1,000. An empty one that is called a folder is none."""
-        for page in self.storage.s3.pages(self.key(prefix)):
-            for one in page.entries:
-                if one.size or not one.key.endswith("/"):
-                    yield self._item(one)
-
-    def _item(self, entry: Entry) -> Item:
-        name = entry.key[len(self._prefix) :]
-        return Item(name, entry.size, entry.etag, entry.last_modified)
-
-    def lookup(self, prefix: str) -> Callable[[str], Item | None]:
-        return {item.name: item for item in self.items(prefix)}.get
-
-    def find(self, name: str) -> Item | None:
-        try:
-            found = self.storage.s3.stat(self.key(name))
-        except ObjectNotFound:
-            return None
-        return Item(name, found.size, found.etag, found.last_modified.isoformat())
-
-    def content_size(self, item: Item) -> int:
-        return self.storage.s3.stat(self.key(item.name)).content_size
-
-    def stored_at(self, item: Item) -> datetime.datetime | None:
-        return datetime.datetime.fromisoformat(item.last_modified)
-
-    def part_size(self, item: Item) -> int:
-        return self.storage.s3.part_size(self.key(item.name)) if "-" in item.etag else 0
-
-    def known(self, item: Item, part_size: int) -> set[str]:
-        return {item.etag}
-
-    def copied(self, item: Item) -> str:
-        return self.storage.s3.stat(self.key(item.name)).metadata.get(SOURCE_ETAG, "")
-
-    def open(self, item: Item, *, raw: bool = False) -> Content:
-        """Open an object: one request, one more for its tags, its parts, or where it is empty."""
-        s3, key = self.storage.s3, self.key(item.name)
-        reader = ObjectReader(s3, key)
-        if reader.original and not raw:
-            reader.close()
-            file = open_content(s3, key)
-            stat = replace(s3.stat(key), etag="")
-            return Content(file, stat.content_size, stat.modified, headers=self._own(stat))
-        # An empty object has no bytes in any range, and so no headers in the answer to one.
-        stat = stat_of(self.storage.bucket, key, reader.headers) if reader.size else s3.stat(key)
-        file = io.BufferedReader(reader)
-        part_size = self.part_size(replace(item, etag=stat.etag))
-        return Content(
-            file,
-            reader.size,
-            stat.modified,
-            stat.etag,
-            part_size,
-            stat.etag_is_md5,
-            self._own(stat),
-        )
-
-    def _own(self, stat: ObjectStat) -> Mapping[str, str]:
-        found = headers.kept(stat.metadata)
-        if int(stat.metadata.get("x-amz-tagging-count", "0")):
-            found["x-amz-tagging"] = headers.tagging(self.storage.s3.tags(stat.object_name))
-        return found
-
-    def store(self, name: str, checked: Checked, content: Content, *, replacing: bool) -> None:
-        upload = replace(
-            self.storage._upload(name),
-            headers=self._headers(name, content, content.etag or checked.expected),
-            only_new=not replacing,
-            compression=Compression(),
-        )
-        # The server compares what arrives with the SHA-256 that it was signed with.
-        upload.send(self.storage.s3, self.key(name), File(io.BufferedReader(checked)))
-
-    def can_take_from(self, place: Place, item: Item) -> bool:
-        """Say whether the server can copy a file by itself."""
-        if not isinstance(place, Bucket) or item.size > MAX_SINGLE_PUT:
-            return False
-        one, other = self.storage, place.storage
-        same_server = one.options.endpoint == other.options.endpoint
-        return same_server and not (one.s3.holds_key or other.s3.holds_key)
-
-    def take_from(self, place: Bucket, item: Item, *, replacing: bool) -> None:
-        """Have the server copy an object: three requests, none with its content."""
-        stat = place.storage.s3.stat(place.key(item.name))
-        if not replacing and self.find(item.name):
-            raise FileExistsError("It has come there meanwhile.")
-        content = Content(None, stat.size, stat.modified, headers=headers.kept(stat.metadata))
-        source = f"{place.storage.bucket}/{stat.object_name}"
-        sent = self._headers(item.name, content, stat.etag)
-        self.storage.s3.copy(self.key(item.name), source, sent, stat.etag)
-
-    def _headers(self, name: str, content: Content, etag: str) -> dict[str, str]:
-        declared = self.storage._headers(name, None)
-        if content.headers is not None:
-            # An object stays what it was; how it is kept is this bucket's matter.
-            own = {header.lower() for header in content.headers}
-            kept = {h: v for h, v in declared.items() if _is_about_keeping(h.lower(), own)}
-            declared = {**kept, **content.headers}
-        found = {h: v for h, v in declared.items() if h.lower() not in {MTIME, SOURCE_ETAG}}
-        if content.modified is not None:
-            found[MTIME] = f"{content.modified.timestamp():.6f}"
-        return {**found, SOURCE_ETAG: etag}
-
-    def delete(self, names: Sequence[str]) -> dict[str, str]:
-        failed: dict[str, str] = {}
-        for start in range(0, len(names), MOST_DELETED):
-            keys = [self.key(name) for name in names[start : start + MOST_DELETED]]
-            failed |= self.storage.s3.delete_many(keys)
-        return {key[len(self._prefix) :]: why for key, why in failed.items()}
-
-
-def _is_about_keeping(header: str, own: set[str]) -> bool:
-    is_s3s = header.startswith("x-amz-") and not header.startswith("x-amz-meta-")
-    return is_s3s and header not in own
+        os.rename(new, final)

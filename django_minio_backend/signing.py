@@ -101,7 +101,8 @@ class Signer:
         return f"{amz_date[:8]}/{self.region}/s3/aws4_request"
 
     def _sign(self, credentials: Credentials, amz_date: str, request: str) -> str:
-        digest = hashlib.sha256(request.encode()).hexdigest()
+        # As the bytes that are sent: header values are Latin-1, all else is ASCII.
+        digest = hashlib.sha256(request.encode("latin-1")).hexdigest()
         to_sign = f"{ALGORITHM}\n{amz_date}\n{self._scope(amz_date)}\n{digest}"
         return hmac.digest(self._key(credentials, amz_date[:8]), to_sign.encode(), "sha256").hex()
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, cast
 
+from django.core.files.storage import FileSystemStorage, InvalidStorageError, Storage, storages
+
 from django_minio_backend import dual, errors, orphans
+from django_minio_backend.bucket_place import Bucket
 from django_minio_backend.checksums import Checked, Damaged
+from django_minio_backend.dual import DualReadStorage
 from django_minio_backend.errors import ConfigurationError
 from django_minio_backend.orphans import Reference
-from django_minio_backend.places import Bucket, Item, Place, kind_of, place_of
+from django_minio_backend.places import Folder, Item, Place
+from django_minio_backend.storage import MinioBackend
 
 #: What fails for one file and would fail for all others.
 FATAL = (
@@ -24,6 +30,23 @@ FATAL = (
 )
 
 
+def place_of(alias: str) -> Place:
+    """Return the storage of an alias. Raises ConfigurationError when it is none, or is two."""
+    try:
+        found = dual.parts(storages[alias])
+    except InvalidStorageError as error:
+        known = ", ".join(storages.backends)
+        raise ConfigurationError(f"'{alias}' is not in STORAGES, which has: {known}.") from error
+    if len(found) > 1:
+        raise ConfigurationError(f"'{alias}' is a DualReadStorage: name one of its two aliases.")
+    return _place(alias, found[0])
+
+
+def _place(alias: str, storage: Storage) -> Place:
+    kind: type[Place] = Folder if isinstance(storage, FileSystemStorage) else Place
+    return (Bucket if isinstance(storage, MinioBackend) else kind)(alias, storage)
+
+
 class Verdict(Enum):
     """What became of a file."""
 
@@ -31,8 +54,12 @@ class Verdict(Enum):
     EQUAL = "there already"
     DIFFERS = "differ"
     MISSING = "missing"
-    GONE = "gone meanwhile"
+    GONE = "gone from the source"
     FAILED = "failed"
+
+
+#: What is not the same in the end.
+DIFFERENCES = (Verdict.DIFFERS, Verdict.MISSING, Verdict.GONE, Verdict.FAILED)
 
 
 @dataclass(frozen=True)
@@ -57,32 +84,58 @@ class Transfer:
     @classmethod
     def between(cls, source: str, target: str, **options: bool) -> Transfer:
         made = cls(place_of(source), place_of(target), **options)
-        (one, here), (other, there) = made.source.root, made.target.root
-        if one == other and (here.startswith(there) or there.startswith(here)):
+        if made.overlaps and made._on_one_server:
             raise ConfigurationError(
                 f"'{source}' and '{target}' are one place, or one in the other."
             )
         return made
 
     @property
+    def overlaps(self) -> bool:
+        """Whether one may be within the other: of a bucket's name, since a server has many."""
+        (one, here), (other, there) = self.source.root, self.target.root
+        return one == other and (here.startswith(there) or there.startswith(here))
+
+    @property
+    def _on_one_server(self) -> bool:
+        endpoints = {
+            place.storage.options.endpoint
+            for place in (self.source, self.target)
+            if isinstance(place, Bucket)
+        }
+        return len(endpoints) < 2
+
+    @property
     def _raw(self) -> bool:
         """Whether objects go as they are stored, compressed ones too."""
         return isinstance(self.source, Bucket) and isinstance(self.target, Bucket)
 
-    def run(self, item: Item, found: Item | None) -> Outcome:
-        """Do what is to be done about a file, where the target has `found` of its name.
+    def there(self, prefix: str) -> dict[str, Item]:
+        """Return what the target has by its name; nothing where its folder is still to be made."""
+        try:
+            return {item.name: item for item in self.target.items(prefix)}
+        except FileNotFoundError:
+            return {}
+
+    def run(self, item: Item, find: Callable[[str], Item | None]) -> Outcome:
+        """Do what is to be done about a file; `find` tells what the target has of its name.
 
         Raises what is FATAL; all else is the outcome of this one file.
         """
         try:
-            return self._run(item, found)
+            return self._run(item, find(item.name))
         except FATAL:
             raise
         except Exception as error:
             # Whatever a storage by somebody else raises.
-            if isinstance(error, FileNotFoundError) and self.source.find(item.name) is None:
-                return Outcome(item, Verdict.GONE)
+            if isinstance(error, FileNotFoundError) and self._is_gone(item):
+                return Outcome(item, Verdict.GONE, "is gone from the source")
             return Outcome(item, Verdict.FAILED, f"{type(error).__name__}: {error}")
+
+    def _is_gone(self, item: Item) -> bool:
+        with suppress(Exception):
+            return self.source.find(item.name) is None
+        return False
 
     def _run(self, item: Item, found: Item | None) -> Outcome:
         if found is not None:
@@ -90,12 +143,14 @@ class Transfer:
                 return Outcome(item, Verdict.EQUAL)
             if self.verify_only:
                 return Outcome(item, Verdict.DIFFERS, "differs")
-            if not self._is_to_replace(item, found):
+            # It was listed a while ago.
+            found = self.target.find(item.name)
+            if found is not None and not self._is_to_replace(item, found):
                 return Outcome(item, Verdict.DIFFERS, "differs and is not older: left as it is")
         elif self.verify_only:
             return Outcome(item, Verdict.MISSING, "is missing")
         if not self.dry_run:
-            self._copy(item, replacing=found is not None)
+            self._copy(item, found)
         return Outcome(item, Verdict.COPIED)
 
     def _is_same(self, item: Item, found: Item) -> bool:
@@ -103,10 +158,11 @@ class Transfer:
         source, target = self.source, self.target
         if item.etag and (item.size, item.etag) == (found.size, found.etag):
             return True
-        if item.size != found.size and (
-            self._raw or source.content_size(item) != target.content_size(found)
-        ):
-            return False
+        raw = self._raw and item.size == found.size
+        if item.size != found.size:
+            ours, theirs = source.content_size(item), target.content_size(found)
+            if ours is not None and theirs is not None and ours != theirs:
+                return False
         known = source.known(item, target.part_size(found))
         if known & target.known(found, source.part_size(item)):
             return True
@@ -114,20 +170,19 @@ class Transfer:
             return True
         if not (isinstance(source, Bucket) or isinstance(target, Bucket)):
             return False
-        raw = self._raw
-        return source.checksum(item, raw=raw) == target.checksum(found, raw=raw)
+        return source.measure(item, raw=raw) == target.measure(found, raw=raw)
 
     def _is_to_replace(self, item: Item, found: Item) -> bool:
-        """Say whether the target's file is an earlier copy, or at least the older one.
+        """Say whether the target's file is an earlier copy from there, or at least the older one.
 
         A site that writes to the target already has the last word there.
         """
-        if self.target.copied(found):
+        if self.target.copied(found, self.source.origin):
             return True
-        ours, theirs = self.source.stored_at(item), self.target.stored_at(found)
+        ours, theirs = self.source.modified(item), self.target.modified(found)
         return ours is not None and theirs is not None and ours > theirs
 
-    def _copy(self, item: Item, *, replacing: bool) -> None:
+    def _copy(self, item: Item, found: Item | None) -> None:
         source, target = self.source, self.target
         if (
             isinstance(source, Bucket)
@@ -135,27 +190,28 @@ class Transfer:
             and target.can_take_from(source, item)
         ):
             try:
-                target.take_from(source, item, replacing=replacing)
+                target.take_from(source, item, found)
                 return
-            except errors.AccessDenied:
-                pass  # the target's credentials may not read the source
+            except (errors.AccessDenied, errors.BucketNotFound, errors.NotSupported, Damaged):
+                pass  # the server cannot do it, or not as well: who may not read the source, say
         try:
-            self._send(item, replacing=replacing)
+            self._send(item, found)
         except _Doubtful:
-            self._send(item, replacing=replacing, read_twice=True)
+            self._send(item, found, read_twice=True)
 
-    def _send(self, item: Item, *, replacing: bool, read_twice: bool = False) -> None:
+    def _send(self, item: Item, found: Item | None, *, read_twice: bool = False) -> None:
         content = self.source.open(item, raw=self._raw)
         with content.file as file:
             expected, part_size = content.etag, content.part_size
             if read_twice or not expected:
                 # No checksum came with it: two readings are to agree.
-                expected, part_size = self.source.checksum(item, raw=self._raw), 0
+                expected, content.size = self.source.measure(item, raw=self._raw)
+                part_size = 0
             checked = Checked(file, content.size, expected, part_size)
             try:
-                self.target.store(item.name, checked, content, replacing=replacing)
+                self.target.store(item.name, checked, content, found)
             except Damaged as error:
-                if content.etag_is_checksum or expected != content.etag:
+                if read_twice or content.etag_is_checksum or not content.etag:
                     raise
                 raise _Doubtful from error
 
@@ -164,16 +220,41 @@ class _Doubtful(Exception):
     """What was read is not what its ETag says, but that may be of uneven parts or of ciphertext."""
 
 
-def referenced(transfer: Transfer, prefix: str) -> set[str]:
-    """Return the names below the prefix that FileFields of either storage, or of both, refer to."""
-    places = (transfer.source, transfer.target)
-    roots = {place.root for place in places}
+def writers_of(place: Place) -> Iterator[str]:
+    """Yield the aliases that write to a place besides what is copied there."""
+    for alias in storages.backends:
+        storage = storages[alias]
+        if isinstance(storage, DualReadStorage) and storage.new is place.storage:
+            yield alias
+
+
+def referenced(places: Iterable[Place], prefix: str) -> set[str]:
+    """Return the names below the prefix that FileFields, and MINIO_REFERENCES, refer to.
+
+    Those of fields that store elsewhere in what holds one of the places count too: one server may
+    have two addresses.
+    """
+    places = list(places)
     found = {name for place in places for name in _told_of(place)}
     for model, field in orphans.file_fields():
-        if any(kind_of(part)("", part).root in roots for part in dual.parts(field.storage)):
-            rows = Reference(model, field, cast(Any, field.storage)).rows()
-            found |= {name for _, name in rows}
+        for storage in dual.parts(field.storage):
+            for within in _inside(_place("", storage), places):
+                rows = Reference(model, field, cast(Any, storage)).rows()
+                found |= {moved for _, name in rows if (moved := within(name)) is not None}
     return {name for name in found if name.startswith(prefix)}
+
+
+def _inside(field: Place, places: Iterable[Place]) -> Iterator[Callable[[str], str | None]]:
+    """Yield, for each of the places that holds a field's files, what tells their names there."""
+    holder, here = field.root
+    for place in places:
+        other, there = place.root
+        if holder == other:
+            yield (
+                lambda name, there=there: (  # type: ignore[misc]
+                    (here + name)[len(there) :] if (here + name).startswith(there) else None
+                )
+            )
 
 
 def _told_of(place: Place) -> Iterator[str]:

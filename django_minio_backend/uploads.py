@@ -10,7 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import IO, Any, cast
+from typing import IO, Any, TypedDict, Unpack, cast
 
 from django.core.files.base import ContentFile, File
 
@@ -23,6 +23,13 @@ from django_minio_backend.sources import SignedChunks, Source
 from django_minio_backend.transport import Body, Content
 
 
+class _Condition(TypedDict, total=False):
+    """What must hold of an object that is there; see `Client.put`."""
+
+    only_new: bool
+    replaces: str
+
+
 @dataclass(frozen=True)
 class Upload:
     """How content is sent. Sizes are bytes; `parts_from` None: in parts only where it must be."""
@@ -32,6 +39,8 @@ class Upload:
     parts_from: int | None = None
     parallel: int = 1
     only_new: bool = False
+    #: The ETag of the object that is to be replaced; ObjectExists where it is another by now.
+    replaces: str = ""
     progress: Any = None
     compression: Compression = Compression()
     #: Told the key when the object is stored.
@@ -66,7 +75,7 @@ class Upload:
     def put(self, client: Client, key: str, whole: Content) -> None:
         """Store content that is in memory, compressed where it is to be."""
         body, headers = self.compression.of(whole, self.headers)
-        client.put(key, body, headers, only_new=self.only_new)
+        client.put(key, body, headers, **self._condition)
 
     def _fits_one_request(self, size: int) -> bool:
         in_parts = self.parts_from is not None and size >= self.parts_from
@@ -83,7 +92,7 @@ class Upload:
             body, sha256 = source, _digest(source, headers)
             headers["Content-Length"] = str(source.size)
         try:
-            client.put(key, body, headers, sha256=sha256, only_new=self.only_new)
+            client.put(key, body, headers, sha256=sha256, **self._condition)
         except StorageError:
             if source.failure is not None:
                 raise source.failure from None
@@ -95,10 +104,14 @@ class Upload:
             for block in blocks:
                 parts.put(block)
                 del block  # before the next one is made
-            parts.finish(only_new=self.only_new)
+            parts.finish(**self._condition)
         except BaseException:
             parts.abort()
             raise
+
+    @property
+    def _condition(self) -> _Condition:
+        return {"only_new": self.only_new, "replaces": self.replaces}
 
     def _announce(self, key: str, size: int | None) -> None:
         if callable(announce := getattr(self.progress, "set_meta", None)):
@@ -147,11 +160,11 @@ class Parts:
         self._flying.add(part)
         self._sizes[part] = len(block)
 
-    def finish(self, *, only_new: bool = False) -> None:
+    def finish(self, **condition: Unpack[_Condition]) -> None:
         self._land(0)
         self._threads.shutdown()
         etags = [part.result() for part in self._sizes]
-        self._client.finish_parts(self._key, self._upload, etags, only_new=only_new)
+        self._client.finish_parts(self._key, self._upload, etags, **condition)
 
     def abort(self) -> None:
         # A part that arrived after the abort would stay on the server for ever.

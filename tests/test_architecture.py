@@ -27,6 +27,7 @@ LAYERS = [
     {"collect"},
     {"dual"},
     {"orphans", "places"},
+    {"bucket_place"},
     {"transfer"},
     {"checks", "health_check", "models", "start", "utils", "views"},
     {"apps", "dual_urls", "management", "urls"},

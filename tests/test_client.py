@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import urllib3
 from django.core.files.base import ContentFile
 
 from django_minio_backend import MinioBackend, errors
+from django_minio_backend.transport import Transport
 from tests.conftest import Buckets, Recorder
 from tests.hostile import Answer, hostile, s3_error, storage_at
 
@@ -289,3 +292,20 @@ def test_a_bucket_is_made_in_the_configured_region(buckets: Buckets) -> None:
             b'<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
             b"<LocationConstraint>eu-north-1</LocationConstraint></CreateBucketConfiguration>"
         ]
+
+
+def test_a_part_of_what_is_encrypted_is_asked_for_with_its_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from minio.sse import SseCustomerKey
+
+    sent: list[dict[str, str]] = []
+
+    def send(transport: Transport, *args: Any, headers: dict[str, str], **keywords: Any) -> Any:
+        sent.append(headers)
+        return SimpleNamespace(headers={"Content-Length": "5"})
+
+    monkeypatch.setattr(Transport, "send", send)
+    storage = storage_at("127.0.0.1:9", MINIO_USE_HTTPS=True, sse=SseCustomerKey(b"k" * 32))
+    assert storage.s3.part_size("a.bin") == 5
+    assert "X-Amz-Server-Side-Encryption-Customer-Key" in sent[0]

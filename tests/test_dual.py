@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import re
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -78,6 +80,10 @@ def test_files_are_written_to_the_new_storage_under_names_that_neither_has(
     with moving.open("folder/streamed.txt", "wb") as file:
         file.write(b"x")
     assert storages["new"].exists("folder/streamed.txt")
+    assert moving.save("bytes.txt", b"x") == "bytes.txt"
+    for mode in ("ab", "r+b"):
+        with pytest.raises(ValueError, match="mode"):
+            moving.open("folder/old.txt", mode)
 
 
 def test_a_new_storage_that_replaces_goes_on_to(moving: DualReadStorage, buckets: Buckets) -> None:
@@ -132,12 +138,38 @@ def test_links_take_what_the_new_storage_takes(moving: DualReadStorage, fetch: F
     assert storages["new"].exists("folder/upload.txt")
 
 
-def test_links_end_after_a_week(moving: DualReadStorage, monkeypatch: pytest.MonkeyPatch) -> None:
-    link = moving.url("folder/old.txt")
-    monkeypatch.setattr(dual, "LINK_AGE", timedelta(0))
+def test_links_end_when_they_are_to_and_after_a_week_at_the_latest(
+    moving: DualReadStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short, long = moving.url("folder/old.txt", expires=60), moving.url("folder/old.txt")
+    assert moving.url("folder/old.txt") == long  # browsers may keep it
+    clock = time.time
+    for passed, works in {30: [short, long], 61: [long], 7 * 86400 + 1: []}.items():
+        monkeypatch.setattr("time.time", lambda passed=passed: clock() + passed)
+        for link in (short, long):
+            assert Browser().get(link).status_code == (302 if link in works else 403)
     with pytest.raises(signing.SignatureExpired):
-        dual.link_of(link.rpartition("/")[2])
-    assert Browser().get(link).status_code == 403
+        dual.link_of(long.rpartition("/")[2])
+
+
+def test_a_link_leads_no_further_than_it_may(
+    moving: DualReadStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = moving.url("folder/new.txt", expires=timedelta(minutes=10))
+    clock = time.time
+    monkeypatch.setattr("time.time", lambda: clock() + 400)
+    signed = Browser().get(link)["Location"]
+    (seconds,) = re.findall(r"X-Amz-Expires=(\d+)", signed)
+    assert 100 < int(seconds) <= 200
+
+
+def test_links_outlive_the_old_storage(
+    moving: DualReadStorage, settings: Any, fetch: Fetch
+) -> None:
+    links = {name: moving.url(f"folder/{name}.txt") for name in ("new", "old")}
+    settings.STORAGES = {"default": settings.STORAGES["new"], "new": settings.STORAGES["new"]}
+    assert fetch(Browser().get(links["new"])["Location"]).data == b"new"
+    assert Browser().get(links["old"]).status_code == 404
 
 
 def test_mistakes_are_told(moving: DualReadStorage, settings: Any) -> None:
@@ -168,3 +200,33 @@ def test_what_its_fields_refer_to_is_no_orphan(
     assert storages["new"].exists("folder/new.txt")
     assert not storages["new"].exists("folder/both.txt")
     assert storages["old"].exists("folder/both.txt")
+
+
+@pytest.mark.django_db
+def test_a_row_is_missing_only_where_neither_has_its_file(
+    moving: DualReadStorage,
+    buckets: Buckets,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    old = {**buckets.options, "MINIO_DEFAULT_BUCKET": buckets.public}
+    for options in ({}, old):
+        if options:
+            settings.STORAGES["old"] = {**settings.STORAGES["new"], "OPTIONS": options}
+            buckets.change()
+            storages["old"].save("folder/old.txt", ContentFile(b"x"))
+        dual = DualReadStorage("new", "old")
+        monkeypatch.setattr(Book._meta.get_field("cover"), "storage", dual)
+        Book.objects.all().delete()
+        for name in ("new", "old", "none"):
+            Book.objects.create(cover=f"folder/{name}.txt")
+        for narrowed in ({}, {"bucket": buckets.private}):
+            out = io.StringIO()
+            call_command(
+                "clean_orphaned_minio_files",
+                check_missing=True,
+                format="csv",
+                stdout=out,
+                **narrowed,
+            )
+            assert [row.split(",")[-1] for row in out.getvalue().split()[1:]] == ["folder/none.txt"]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import gc
 import io
 import os
+import re
 import sys
 import tracemalloc
 from collections.abc import Callable
@@ -15,10 +18,13 @@ import pytest
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage, InMemoryStorage, storages
 from django.core.management import CommandError, call_command
+from minio.sse import SseCustomerKey, SseS3
 
 from django_minio_backend import MinioBackend, errors
+from django_minio_backend.answers import MTIME
+from django_minio_backend.bucket_place import Bucket
 from django_minio_backend.client import Client
-from django_minio_backend.places import Folder
+from django_minio_backend.places import Folder, Item
 from django_minio_backend.reader import ObjectReader
 from django_minio_backend.transfer import Transfer
 from tests.conftest import Buckets, Recorder
@@ -26,6 +32,7 @@ from tests.hostile import closed_port
 from tests.library.models import Book
 from tests.test_uploads import MIB
 
+pytestmark = pytest.mark.django_db
 BACKEND = "django_minio_backend.models.MinioBackend"
 LONG_AGO = datetime(2001, 2, 3, 4, 5, 6, 500_000, tzinfo=UTC)
 
@@ -153,24 +160,100 @@ def test_objects_keep_what_they_are(aliases: Any, buckets: Buckets, target: str)
     assert copy("default", target, verify_only=True)[1] == ""
 
 
-def test_one_server_copies_by_itself(aliases: Any, buckets: Buckets, recorder: Recorder) -> None:
-    storages["default"].save("a.bin", ContentFile(b"content"))
-    buckets.change(MINIO_HTTP_CLIENT=recorder)
-    aliases(
-        second={
-            "BACKEND": BACKEND,
-            "OPTIONS": {**buckets.options, "MINIO_DEFAULT_BUCKET": buckets.public},
-        }
-    )
-    copy("default", "second")
+def requests_of_copy(recorder: Recorder) -> list[str]:
     lists = [request for request in recorder.requests if "list-type" in request]
     assert len(lists) == 2
-    others = [request.partition("?")[0] for request in recorder.requests if request not in lists]
-    assert others == [
-        f"HEAD /{buckets.private}/a.bin",
-        f"HEAD /{buckets.public}/a.bin",
-        f"PUT /{buckets.public}/a.bin",
+    others = [request for request in recorder.requests if request not in lists]
+    return [re.sub(r"\?(partNumber|uploadId|uploads)?.*", r" \1", one).strip() for one in others]
+
+
+def test_one_server_copies_by_itself_what_is_more_than_a_request(
+    aliases: Any, buckets: Buckets, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = os.urandom(11 * MIB)
+    storages["default"].save("large.bin", ContentFile(data))
+    buckets.change(MINIO_HTTP_CLIENT=recorder)
+    options = {**buckets.options, "MINIO_DEFAULT_BUCKET": buckets.public}
+    aliases(second={"BACKEND": BACKEND, "OPTIONS": options})
+    copy("default", "second")
+    private, public = f"/{buckets.private}/large.bin", f"/{buckets.public}/large.bin"
+    assert requests_of_copy(recorder) == [
+        f"HEAD {private}",
+        f"POST {public} uploads",
+        f"PUT {public} partNumber",
+        f"POST {public} uploadId",
     ]
+    assert content("second") == {"large.bin": data}
+    assert copy("default", "second", verify_only=True)[1] == ""
+    storages["second"].delete("large.bin")
+    monkeypatch.setattr("django_minio_backend.bucket_place._COPIED_AT_ONCE", 5 * MIB)
+    copy("default", "second")
+    assert storages["second"].stat("large.bin").etag.endswith("-3")  # type: ignore[attr-defined]
+    assert content("second") == {"large.bin": data}
+
+
+def test_one_server_is_asked_twice_for_a_small_object(
+    aliases: Any, buckets: Buckets, recorder: Recorder
+) -> None:
+    storages["default"].save("a.bin", ContentFile(b"content"))
+    buckets.change(MINIO_HTTP_CLIENT=recorder)
+    options = {**buckets.options, "MINIO_DEFAULT_BUCKET": buckets.public}
+    aliases(second={"BACKEND": BACKEND, "OPTIONS": options})
+    copy("default", "second")
+    expected = [f"GET /{buckets.private}/a.bin", f"PUT /{buckets.public}/a.bin"]
+    assert requests_of_copy(recorder) == expected
+
+
+@pytest.mark.parametrize("replacing", [False, True])
+def test_a_server_that_copies_replaces_nothing_that_came_meanwhile(
+    aliases: Any, monkeypatch: pytest.MonkeyPatch, replacing: bool
+) -> None:
+    second = storages["second"]
+    newer = MinioBackend(storage_name="second", replace_existing=True)
+    if replacing:
+        storages["default"].save("a.bin", ContentFile(b"old" * MIB))
+        copy("default", "second")
+        MinioBackend(replace_existing=True).save("a.bin", ContentFile(b"new" * MIB))
+    else:
+        storages["default"].save("a.bin", ContentFile(b"new" * MIB))
+    finish = Client.finish_parts
+
+    def late(client: Client, *args: Any, **keywords: Any) -> None:
+        monkeypatch.undo()
+        newer.save("a.bin", ContentFile(b"the site's"))
+        finish(client, *args, **keywords)
+
+    monkeypatch.setattr(Client, "finish_parts", late)
+    assert "a.bin: FileExistsError: It was written meanwhile" in copy("default", "second")[1]
+    with second.open("a.bin") as file:
+        assert file.read() == b"the site's"
+    assert (
+        list(newer.s3.transport.send("GET", query=[("uploads", "")]).data.split(b"<Upload>")[1:])
+        == []
+    )
+
+
+def test_a_server_that_copies_wrongly_is_not_believed(
+    aliases: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = os.urandom(2 * MIB)
+    storages["default"].save("a.bin", ContentFile(data))
+    copied = Client.copy_part
+
+    def half(client: Client, *args: Any) -> str:
+        key, upload, number, source, start, stop, etag = args
+        return copied(client, key, upload, number, source, start, stop // 2, etag)
+
+    monkeypatch.setattr(Client, "copy_part", half)
+    assert copy("default", "second")[0].startswith("1 copied")
+    assert content("second") == {"a.bin": data}
+
+
+def test_an_earlier_copy_is_replaced_within_the_server(aliases: Any) -> None:
+    for data in (b"old" * MIB, b"newer" * MIB):
+        MinioBackend(replace_existing=True).save("a.bin", ContentFile(data))
+        assert copy("default", "second")[0].startswith("1 copied")
+        assert content("second") == {"a.bin": data}
 
 
 def test_who_may_not_read_the_source_streams_it(
@@ -180,9 +263,10 @@ def test_who_may_not_read_the_source_streams_it(
     keys = restricted([{"Effect": "Allow", "Action": "s3:*", "Resource": [arn, f"{arn}/*"]}])
     options = {**buckets.options, **keys, "MINIO_DEFAULT_BUCKET": buckets.public}
     aliases(second={"BACKEND": BACKEND, "OPTIONS": options})
-    storages["default"].save("a.bin", ContentFile(b"content"))
-    assert copy("default", "second") == ("1 copied (7\xa0bytes).\n", "")
-    assert content("second") == {"a.bin": b"content"}
+    for name, size in {"a.bin": 7, "b.bin": 2 * MIB}.items():
+        storages["default"].save(name, ContentFile(b"x" * size))
+    assert copy("default", "second") == ("2 copied (2.0\xa0MB).\n", "")
+    assert content("second") == {"a.bin": b"x" * 7, "b.bin": b"x" * 2 * MIB}
 
 
 def test_what_was_sent_in_parts_is_known_again(
@@ -216,8 +300,6 @@ def test_what_was_sent_in_parts_is_known_again(
 def test_ciphertext_and_uneven_parts_are_read_twice_rather_than_refused(
     aliases: Any, buckets: Buckets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from minio.sse import SseS3
-
     MinioBackend(sse=SseS3()).save("secret.bin", ContentFile(b"secret"))
     MinioBackend().save("parts.bin", iter([b"x" * 11 * MIB]))
     monkeypatch.setattr(Client, "part_size", lambda client, key: 4 * MIB)
@@ -239,7 +321,7 @@ def test_what_is_damaged_on_its_way_is_not_stored(
             buffer[:count] = bytes(count)
             return count
 
-    monkeypatch.setattr("django_minio_backend.places.ObjectReader", Garbling)
+    monkeypatch.setattr("django_minio_backend.bucket_place.ObjectReader", Garbling)
     for target in ("elsewhere", "disk"):
         _, said = copy("default", target)
         assert "a.bin: Damaged: Its checksum is" in said
@@ -291,18 +373,56 @@ def test_a_folder_takes_what_is_newer(disk: Path, aliases: Any) -> None:
     assert (disk / "a.txt").read_bytes() == b"newest"
 
 
+def see_nothing_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let all files of the target come after they were looked for."""
+    run = Transfer.run
+    blind = lambda transfer, item, find: run(transfer, item, lambda name: None)  # noqa: E731
+    monkeypatch.setattr(Transfer, "run", blind)
+
+
 def test_what_comes_while_it_copies_is_not_replaced(
     disk: Path, aliases: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    see_nothing_there(monkeypatch)
     storages["second"].save("a.txt", ContentFile(b"a"))
-    lookup = "django_minio_backend.places.{}.lookup"
-    for kind in ("Bucket", "Place"):
-        monkeypatch.setattr(lookup.format(kind), lambda place, prefix: lambda name: None)
-    storages["default"].save("a.txt", ContentFile(b"first"))
-    for source, target in (("disk", "default"), ("second", "default"), ("default", "disk")):
-        assert "a.txt: " in copy(source, target, prefix="a.txt")[1]
-    assert content("default")["a.txt"] == b"first"
+    for alias in ("default", "memory"):
+        storages[alias].save("a.txt", ContentFile(b"first"))
+    for source, target in (
+        ("disk", "default"),
+        ("second", "default"),
+        ("default", "disk"),
+        ("disk", "memory"),
+    ):
+        assert "a.txt: FileExistsError" in copy(source, target, prefix="a.txt")[1]
+    assert content("default")["a.txt"] == content("memory")["a.txt"] == b"first"
     assert (disk / "a.txt").read_bytes() == b"a"
+
+
+@pytest.mark.parametrize("target", ["default", "disk"])
+def test_what_the_site_writes_just_before_it_is_replaced_stays(
+    disk: Path, aliases: Any, monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    soon = datetime.now(UTC) + timedelta(minutes=1)
+    if target == "disk":
+        storages["default"].save("a.txt", ContentFile(b"newer"))
+    else:
+        copy("disk", "default")
+        write(disk, "a.txt", b"newer", soon)
+    send = Transfer._send
+
+    def late(transfer: Transfer, *args: Any, **keywords: Any) -> None:
+        if target == "disk":
+            write(disk, "a.txt", b"the site's", soon)
+        else:
+            site = MinioBackend(replace_existing=True)
+            site.save("a.txt", ContentFile(b"the site's"))
+        send(transfer, *args, **keywords)
+
+    monkeypatch.setattr(Transfer, "_send", late)
+    source = "default" if target == "disk" else "disk"
+    said = copy(source, target, prefix="a.txt")[1]
+    assert "a.txt: FileExistsError: It was written meanwhile" in said
+    assert content(target)["a.txt"] == b"the site's"
 
 
 def test_a_storage_that_replaces_nothing_says_so(disk: Path) -> None:
@@ -331,7 +451,7 @@ def test_verifying_tells_every_difference_and_changes_nothing(disk: Path) -> Non
 def test_a_dry_run_says_what_it_would_do(disk: Path) -> None:
     storages["default"].save("extra.txt", ContentFile(b"x"))
     out, said = copy("disk", "default", dry_run=True, verbosity=2)
-    assert "a.txt: copied" in out
+    assert "a.txt: to copy" in out
     assert said == ""
     assert set(content("default")) == {"extra.txt"}
 
@@ -372,7 +492,6 @@ def test_extra_files_stay_where_the_source_is_empty_or_differs_or_is_partly_read
     assert "extra.txt" in content("default")
 
 
-@pytest.mark.django_db
 def test_only_what_rows_refer_to_is_copied(
     disk: Path, buckets: Buckets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -396,7 +515,7 @@ def test_a_missing_folder_is_no_empty_one(disk: Path, aliases: Any) -> None:
     assert "FAILED: FileNotFoundError" in copy("disk", "default")[1]
 
 
-def test_what_vanishes_meanwhile_is_no_difference(
+def test_what_vanishes_is_told_and_ends_in_no_deletion(
     disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     items = Folder.items
@@ -407,7 +526,10 @@ def test_what_vanishes_meanwhile_is_no_difference(
         return found
 
     monkeypatch.setattr(Folder, "items", and_then_gone)
-    assert copy("disk", "default") == ("2 copied (3\xa0bytes), 1 gone meanwhile.\n", "")
+    out, said = copy("disk", "default", delete_extra=True, interactive=False)
+    assert out == ""
+    assert "a.txt: is gone from the source\n" in said
+    assert said.endswith("1 gone from the source. Nothing was deleted.")
 
 
 def test_an_outage_ends_it_at_once(disk: Path, aliases: Any, buckets: Buckets) -> None:
@@ -538,14 +660,14 @@ def test_what_a_storage_has_garbled_is_told(
 def test_a_source_that_changes_before_the_server_copies_it_is_told(
     aliases: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    storages["default"].save("a.bin", ContentFile(b"content"))
-    send = Client.copy
+    storages["default"].save("a.bin", ContentFile(b"x" * 2 * MIB))
+    send = Client.copy_part
 
-    def late(client: Client, *args: Any) -> None:
+    def late(client: Client, *args: Any) -> str:
         MinioBackend(replace_existing=True).save("a.bin", ContentFile(b"changed"))
-        send(client, *args)
+        return send(client, *args)
 
-    monkeypatch.setattr(Client, "copy", late)
+    monkeypatch.setattr(Client, "copy_part", late)
     assert "a.bin: ObjectChanged" in copy("default", "second")[1]
     assert content("second") == {}
 
@@ -562,11 +684,17 @@ def test_what_is_stored_compressed_comes_to_a_folder_as_it_was(
     write(disk, "t.txt", b"TEXT " * 100, datetime.now(UTC) + timedelta(minutes=1))
     assert copy("disk", "default", prefix="t")[0].startswith("1 copied")
     assert content("default")["t.txt"] == b"TEXT " * 100
+    stored = storages["default"].stat("t.txt")  # type: ignore[attr-defined]
+    assert stored.size == stored.content_size == 500
 
 
 @pytest.mark.parametrize("overwrites", [True, False])
 def test_django_storages_is_as_good_an_end_as_any(
-    disk: Path, aliases: Any, buckets: Buckets, overwrites: bool
+    disk: Path,
+    aliases: Any,
+    buckets: Buckets,
+    monkeypatch: pytest.MonkeyPatch,
+    overwrites: bool,
 ) -> None:
     pytest.importorskip("storages.backends.s3")
     options = {
@@ -584,6 +712,9 @@ def test_django_storages_is_as_good_an_end_as_any(
     write(disk, "a.txt", b"newer", datetime.now(UTC) + timedelta(minutes=1))
     said = copy("disk", "theirs")[1]
     assert ("a.txt: FileExistsError" in said) is not overwrites
+    see_nothing_there(monkeypatch)
+    write(disk, "a.txt", b"newest", datetime.now(UTC) + timedelta(minutes=1))
+    assert "a.txt: FileExistsError" in copy("disk", "theirs")[1]
     assert content("theirs")["a.txt"] == (b"newer" if overwrites else b"a")
 
 
@@ -596,7 +727,7 @@ def test_a_file_system_without_hard_links_will_do(
     monkeypatch.setattr(os, "link", refuse)
     storages["default"].save("new.txt", ContentFile(b"new"))
     storages["default"].save("a.txt", ContentFile(b"late"))
-    monkeypatch.setattr(Folder, "lookup", lambda place, prefix: lambda name: None)
+    see_nothing_there(monkeypatch)
     assert "a.txt: FileExistsError" in copy("default", "disk")[1]
     assert (disk / "new.txt").read_bytes() == b"new"
     assert (disk / "a.txt").read_bytes() == b"a"
@@ -610,3 +741,221 @@ def test_an_interruption_says_how_far_it_is(disk: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(Transfer, "run", interrupt)
     said = copy("disk", "default")[1]
     assert said == "FAILED: Interrupted. 0 copied (0\xa0bytes). Run it again to go on."
+
+
+EXTRA: dict[str, Any] = {"delete_extra": True, "interactive": False}
+
+
+def test_what_a_row_refers_to_is_never_extra(disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("row.txt", "extra.txt"):
+        storages["default"].save(name, ContentFile(b"x"))
+    # By another instance, and a location within.
+    field_storage = MinioBackend(storage_name="default", MINIO_LOCATION="deeper")
+    monkeypatch.setattr(Book._meta.get_field("cover"), "storage", storages["default"])
+    monkeypatch.setattr(Book._meta.get_field("scan"), "storage", field_storage)
+    field_storage.save("scan.txt", ContentFile(b"x"))
+    Book.objects.create(cover="row.txt", scan="scan.txt")
+    assert copy("disk", "default", **EXTRA)[0].startswith("1 extra deleted.")
+    assert set(content("default")) == {*content("disk"), "row.txt", "deeper/scan.txt"}
+
+
+def test_what_a_moving_site_writes_to_is_not_cleared(disk: Path, aliases: Any) -> None:
+    options = {"new": "default", "old": "disk"}
+    dual = "django_minio_backend.models.DualReadStorage"
+    aliases(moving={"BACKEND": dual, "OPTIONS": options})
+    storages["moving"].save("upload.txt", ContentFile(b"x"))
+    assert "'moving' writes to 'default'" in copy("disk", "default", **EXTRA)[1]
+    assert storages["default"].exists("upload.txt")
+
+
+def test_what_changes_while_it_asks_is_not_deleted(
+    disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storages["default"].save("extra.txt", ContentFile(b"x"))
+
+    def answer(question: str) -> str:
+        MinioBackend(replace_existing=True).save("extra.txt", ContentFile(b"y"))
+        return "yes"
+
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", answer)
+    assert copy("disk", "default", delete_extra=True)[0].startswith("0 extra deleted.")
+    assert content("default")["extra.txt"] == b"y"
+
+
+def test_a_bucket_by_another_address_is_not_cleared(aliases: Any, buckets: Buckets) -> None:
+    port = str(buckets.options["MINIO_ENDPOINT"]).rpartition(":")[2]
+    options = {**buckets.options, "MINIO_ENDPOINT": f"localhost:{port}", "MINIO_LOCATION": "a"}
+    aliases(within={"BACKEND": BACKEND, "OPTIONS": options})
+    storages["default"].save("a/b.txt", ContentFile(b"x"))
+    assert "have buckets of one name" in copy("within", "default", **EXTRA)[1]
+    assert "have buckets of one name" in copy("default", "within", **EXTRA)[1]
+    assert set(content("default")) == {"a/b.txt"}
+
+
+def test_what_a_link_leads_to_is_not_deleted(disk: Path, aliases: Any, tmp_path: Path) -> None:
+    write(tmp_path, "elsewhere/kept.txt", b"x")
+    (disk / "link").symlink_to(tmp_path / "elsewhere")
+    storages["default"].save("a.txt", ContentFile(b"a"))
+    assert "link/kept.txt (A symbolic link leads there.)" in copy("default", "disk", **EXTRA)[1]
+    assert (tmp_path / "elsewhere/kept.txt").exists()
+    assert not (disk / "b/d/empty.bin").exists()
+
+
+def test_a_copy_from_elsewhere_is_replaced_by_what_is_newer_only(disk: Path, aliases: Any) -> None:
+    MinioBackend(storage_name="second").save("a.txt", ContentFile(b"newer"))
+    assert copy("second", "default", prefix="a.txt")[0].startswith("1 copied")
+    assert "differs and is not older" in copy("disk", "default", prefix="a.txt")[1]
+    assert content("default")["a.txt"] == b"newer"
+
+
+def test_what_was_old_when_it_was_moved_is_old_still(disk: Path, aliases: Any) -> None:
+    storages["default"].save("a.txt", ContentFile(b"of today"))
+    copy("disk", "second")
+    assert "differs and is not older" in copy("second", "default", prefix="a.txt")[1]
+    assert content("default")["a.txt"] == b"of today"
+    storages["default"].s3.put("a.txt", b"of 1970", {MTIME: "1.5"})  # type: ignore[attr-defined]
+    assert copy("second", "default", prefix="a.txt")[0].startswith("1 copied")
+
+
+def test_what_has_no_time_is_not_taken_for_older(
+    disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storages["memory"].save("a.txt", ContentFile(b"x"))
+    storages["default"].save("a.txt", ContentFile(b"y"))
+
+    def unknown(storage: Any, name: str) -> Any:
+        raise NotImplementedError
+
+    monkeypatch.setattr(InMemoryStorage, "get_modified_time", unknown)
+    for source, target in (("memory", "default"), ("default", "memory")):
+        assert "a.txt: differs and is not older" in copy(source, target)[1]
+
+
+def test_a_folder_that_takes_one_name_for_another_loses_neither(
+    disk: Path, aliases: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storages["default"].save("a.txt", ContentFile(b"newer"))
+    listed = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda path: [n.upper() for n in listed(path)])
+    assert "takes another file's name" in copy("default", "disk")[1]
+    assert (disk / "a.txt").read_bytes() == b"a"
+
+
+def test_keys_of_ones_own_are_not_shown_to_a_server_that_copies(aliases: Any) -> None:
+    secret = MinioBackend(MINIO_USE_HTTPS=True, sse=SseCustomerKey(b"k" * 32))
+    plain, large = Bucket("default", MinioBackend()), Item("a", 2 * MIB)
+    other = Bucket("second", storages["second"])
+    assert plain.can_take_from(other, large)
+    plain.storage.options = secret.options = other.storage.options
+    assert not plain.can_take_from(Bucket("secret", secret), large)
+    assert not Bucket("secret", secret).can_take_from(plain, large)
+
+
+def test_no_checksum_is_no_equal_checksum(aliases: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    storages["default"].save("a.bin", ContentFile(b"one"))
+    storages["elsewhere"].save("a.bin", ContentFile(b"two"))
+    items, stat = Bucket.items, Bucket.find
+
+    def bare(item: Item | None) -> Any:
+        return item and dataclasses.replace(item, etag="")
+
+    monkeypatch.setattr(Bucket, "items", lambda *args: map(bare, items(*args)))
+    monkeypatch.setattr(Bucket, "find", lambda *args: bare(stat(*args)))
+    for options in ({}, {"verify_only": True}):
+        assert "a.bin: differs" in copy("default", "elsewhere", **options)[1]
+
+
+def test_rows_that_refer_elsewhere_are_told(disk: Path, aliases: Any, buckets: Buckets) -> None:
+    said = copy("disk", "second", only_referenced=True)[1]
+    assert "No row refers to a file of 'disk' or 'second'." in said
+
+
+@pytest.mark.parametrize("target", ["default", "disk"])
+def test_what_only_the_target_has_is_counted(disk: Path, aliases: Any, target: str) -> None:
+    source = "disk" if target == "default" else "default"
+    copy("disk", "default")
+    storages[target].save("only here.txt", ContentFile(b"x"))
+    out, said = copy(source, target, verify_only=True)
+    assert out.startswith(f"1 are in '{target}' only.\n")
+    assert said == ""
+
+
+def test_a_file_that_cannot_be_read_does_not_keep_the_others(disk: Path, aliases: Any) -> None:
+    (disk / "nowhere").symlink_to(disk / "not there")
+    out, said = copy("disk", "default")
+    assert out.startswith("3 copied")
+    assert "nowhere: FileNotFoundError" in said
+
+
+def test_a_prefix_that_is_nowhere_is_none_of_the_files(disk: Path) -> None:
+    assert copy("disk", "default", prefix="none/of") == ("0 copied (0\xa0bytes).\n", "")
+    for prefix in ("../x", "a/../../x"):
+        assert "FAILED: --prefix leads out" in copy("disk", "default", prefix=prefix)[1]
+
+
+def test_headers_that_are_not_ascii_go_along(aliases: Any) -> None:
+    header = {"Content-Disposition": 'attachment; filename="Übersicht.pdf"'}
+    for name, size in {"a.pdf": 1, "b.pdf": 2 * MIB}.items():
+        storages["default"].s3.put(name, b"x" * size, header)  # type: ignore[attr-defined]
+    for target in ("second", "elsewhere"):
+        for alias in ("second", "elsewhere"):
+            for name in ("a.pdf", "b.pdf"):
+                storages[alias].delete(name)
+        assert copy("default", target)[1] == ""
+        for name in ("a.pdf", "b.pdf"):
+            found = storages[target].stat(name)  # type: ignore[attr-defined]
+            assert found.metadata["Content-Disposition"] == header["Content-Disposition"]
+
+
+def test_the_same_text_compressed_and_not_is_the_same(aliases: Any, buckets: Buckets) -> None:
+    storages["elsewhere"].save("t.txt", ContentFile(b"text " * 100))
+    buckets.change(MINIO_GZIP=["text/*"])
+    storages["default"].save("t.txt", ContentFile(b"text " * 100))
+    for options in ({}, {"verify_only": True}):
+        assert copy("default", "elsewhere", **options)[1] == ""
+
+
+@pytest.mark.filterwarnings(
+    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+def test_django_storages_keeps_types_and_may_compress(
+    aliases: Any, buckets: Buckets, disk: Path
+) -> None:
+    pytest.importorskip("storages.backends.s3")
+    options = {
+        "endpoint_url": f"http://{buckets.options['MINIO_ENDPOINT'].rpartition('/')[2]}",
+        "access_key": buckets.options["MINIO_ACCESS_KEY"],
+        "secret_key": buckets.options["MINIO_SECRET_KEY"],
+        "bucket_name": buckets.public,
+        "gzip": True,
+        "gzip_content_types": ["text/x-own"],
+    }
+    aliases(theirs={"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options})
+    storages["default"].s3.put(  # type: ignore[attr-defined]
+        "t.own", b"text " * 100, {"Content-Type": "text/x-own"}
+    )
+    assert copy("default", "theirs")[1] == ""
+    assert copy("default", "theirs")[0].endswith("1 there already.\n")
+    assert copy("theirs", "disk")[1] == ""
+    assert (disk / "t.own").read_bytes() == b"text " * 100
+    storages["default"].delete("t.own")
+    assert copy("theirs", "default")[1] == ""
+    assert storages["default"].stat("t.own").content_type == "text/x-own"  # type: ignore[attr-defined]
+    gc.collect()  # it leaves the files open that it has compressed
+
+
+def test_a_storage_that_renames_is_told_so_and_loses_nothing(
+    disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storages["memory"].save("other.txt", ContentFile(b"kept"))
+    monkeypatch.setattr(InMemoryStorage, "_save", lambda *args: "other.txt")
+    said = copy("disk", "memory", prefix="a.txt")[1]
+    assert "It was stored as 'other.txt': 'memory' renames it." in said
+    assert content("memory") == {"other.txt": b"kept"}
+
+
+def test_names_that_no_object_has_are_told(disk: Path) -> None:
+    write(disk, "a\\b.txt", b"x")
+    assert "SuspiciousFileOperation: No object that Django opens" in copy("disk", "default")[1]
+    assert "a/b.txt" not in content("default")

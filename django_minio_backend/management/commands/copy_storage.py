@@ -13,9 +13,10 @@ from django.db import DatabaseError
 from django.template.defaultfilters import filesizeformat
 
 from django_minio_backend import transfer
+from django_minio_backend.bucket_place import Bucket
 from django_minio_backend.errors import ConfigurationError
 from django_minio_backend.places import Item
-from django_minio_backend.transfer import Outcome, Transfer, Verdict
+from django_minio_backend.transfer import DIFFERENCES, Outcome, Transfer, Verdict
 
 WORKERS = 8
 # How many files are waiting for each that is under way.
@@ -59,9 +60,11 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, source: str, target: str, **options: Any) -> None:
-        self.verbosity = options["verbosity"]
+        self.verbosity, self.dry_run = options["verbosity"], options["dry_run"]
         self.counts: Counter[Verdict] = Counter()
         self.copied_bytes = 0
+        if ".." in options["prefix"].split("/"):
+            raise CommandError(f"--prefix leads out of the storage: {options['prefix']!r}.")
         if options["delete_extra"] and (options["only_referenced"] or options["verify_only"]):
             raise CommandError(
                 "--delete-extra goes with neither --only-referenced nor --verify-only."
@@ -75,7 +78,10 @@ class Command(BaseCommand):
             raise CommandError(f"Interrupted. {self._summary()} Run it again to go on.") from None
         except (ConfigurationError, DatabaseError) as error:
             raise CommandError(str(error)) from error
-        except OSError as error:
+        except CommandError:
+            raise
+        except Exception as error:
+            # Whatever a storage by somebody else raises.
             raise CommandError(f"{type(error).__name__}: {error} {self._summary()}") from error
 
     def _transfer(
@@ -89,22 +95,36 @@ class Command(BaseCommand):
         workers: int,
         **options: Any,
     ) -> None:
-        began = datetime.datetime.now(datetime.UTC)
+        if delete_extra:
+            _refuse_to_delete(moving)
+        # First, so that what comes while the source is listed is no extra file.
+        asked = not (delete_extra or moving.verify_only or isinstance(moving.target, Bucket))
+        there = {} if asked else moving.there(prefix)
         items = list(moving.source.items(prefix))
         names = {item.name for item in items}
+        find = moving.target.find if asked else there.get
         if only_referenced:
-            wanted = transfer.referenced(moving, prefix)
+            wanted = self._referenced(moving, prefix)
             items = [item for item in items if item.name in wanted]
-            self._warn_of_missing(wanted - names)
-        find = moving.target.lookup(prefix)
+            self._warn_of_missing({name for name in wanted - names if not find(name)})
         for outcome in self._run_all(moving, items, find, workers):
             self._count(outcome)
+        extra = [] if only_referenced else [there[name] for name in sorted(set(there) - names)]
         if delete_extra:
-            self._delete_extra(moving, names, prefix, began, interactive)
+            self._delete_extra(moving, items, extra, prefix, interactive)
+        elif self.verbosity and extra:
+            self.stdout.write(f"{len(extra):,} are in '{moving.target.alias}' only.")
         if self.verbosity:
             self.stdout.write(self._summary())
         if self._differences:
             raise CommandError(f"{self._differences:,} of {len(items):,} files are not the same.")
+
+    def _referenced(self, moving: Transfer, prefix: str) -> set[str]:
+        if not (wanted := transfer.referenced([moving.source, moving.target], prefix)):
+            raise CommandError(
+                f"No row refers to a file of '{moving.source.alias}' or '{moving.target.alias}'."
+            )
+        return wanted
 
     def _run_all(
         self,
@@ -128,7 +148,7 @@ class Command(BaseCommand):
         with ThreadPoolExecutor(max(1, workers), thread_name_prefix="copy") as threads:
             try:
                 for item in items:
-                    jobs.add(threads.submit(lambda item: moving.run(item, find(item.name)), item))
+                    jobs.add(threads.submit(moving.run, item, find))
                     if len(jobs) >= _AHEAD * workers:
                         yield from land()
                 while jobs:
@@ -142,17 +162,18 @@ class Command(BaseCommand):
         if outcome.verdict is Verdict.COPIED:
             self.copied_bytes += outcome.item.size
             if self.verbosity > 1:
-                self.stdout.write(f"{outcome.item.name}: copied")
+                verb = "to copy" if self.dry_run else "copied"
+                self.stdout.write(f"{outcome.item.name}: {verb}")
         elif outcome.detail:
             self.stderr.write(f"{outcome.item.name}: {outcome.detail}")
 
     @property
     def _differences(self) -> int:
-        bad = (Verdict.DIFFERS, Verdict.MISSING, Verdict.FAILED)
-        return sum(self.counts[verdict] for verdict in bad)
+        return sum(self.counts[verdict] for verdict in DIFFERENCES)
 
     def _summary(self) -> str:
-        told = [f"{self.counts[Verdict.COPIED]:,} copied ({filesizeformat(self.copied_bytes)})"]
+        verb = "to copy" if self.dry_run else "copied"
+        told = [f"{self.counts[Verdict.COPIED]:,} {verb} ({filesizeformat(self.copied_bytes)})"]
         told += [
             f"{self.counts[verdict]:,} {verdict.value}"
             for verdict in Verdict
@@ -167,32 +188,28 @@ class Command(BaseCommand):
     def _delete_extra(
         self,
         moving: Transfer,
-        names: set[str],
+        items: Sequence[Item],
+        extra: Sequence[Item],
         prefix: str,
-        began: datetime.datetime,
         interactive: bool,
     ) -> None:
-        if not names:
+        if not items:
             raise CommandError("The source has no files: --delete-extra would delete all others.")
         if self._differences:
             raise CommandError(f"{self._summary()} Nothing was deleted.")
-        place = moving.target
-        extra = [item for item in place.items(prefix) if item.name not in names]
-        # What came since is the site's.
-        doomed = sorted(
-            item.name for item in extra if (at := place.stored_at(item)) is None or at < began
-        )
+        # What a row refers to is missing in the source, and not extra.
+        needed = transfer.referenced([moving.target], prefix)
+        doomed = [item for item in extra if item.name not in needed]
         if moving.dry_run or self.verbosity > 1:
-            for name in doomed:
-                self.stdout.write(f"{name}: extra")
+            for item in doomed:
+                self.stdout.write(f"{item.name}: extra")
+        deleted = len(doomed)
         if doomed and not moving.dry_run:
             self._ask(len(doomed), moving.target.alias, interactive)
-            if failed := place.delete(doomed):
-                told = "; ".join(f"{name} ({why})" for name, why in failed.items())
-                raise CommandError(f"Not deleted: {told}")
+            deleted = _delete(moving, doomed, prefix)
         if self.verbosity:
             verb = "would be deleted" if moving.dry_run else "deleted"
-            self.stdout.write(f"{len(doomed):,} extra {verb}.")
+            self.stdout.write(f"{deleted:,} extra {verb}.")
 
     def _ask(self, count: int, alias: str, interactive: bool) -> None:
         if not interactive:
@@ -210,6 +227,30 @@ class Command(BaseCommand):
     def _tell(self, text: str) -> None:
         self.stderr.write(f"\r{text}\x1b[K", ending="" if text else "\r")
         self.stderr.flush()
+
+
+def _refuse_to_delete(moving: Transfer) -> None:
+    target = moving.target
+    if moving.overlaps:
+        raise CommandError(
+            f"'{moving.source.alias}' and '{target.alias}' have buckets of one name, which may be "
+            "one bucket: --delete-extra would delete the source."
+        )
+    for alias in transfer.writers_of(target):
+        raise CommandError(
+            f"'{alias}' writes to '{target.alias}': what only that has is the site's, and "
+            "--delete-extra would delete it."
+        )
+
+
+def _delete(moving: Transfer, doomed: Sequence[Item], prefix: str) -> int:
+    """Delete what is as it was listed; return how many that were."""
+    now = moving.there(prefix)
+    same = [item.name for item in doomed if item.is_version_of(now.get(item.name))]
+    if failed := moving.target.delete(same):
+        told = "; ".join(f"{name} ({why})" for name, why in failed.items())
+        raise CommandError(f"Not deleted: {told}")
+    return len(same)
 
 
 class _Meter:
