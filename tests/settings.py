@@ -10,6 +10,7 @@ INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django_minio_backend.apps.DjangoMinioBackendConfig",
+    "django_minio_backend.bgfiles",
     "django.contrib.staticfiles",
     "tests.library",
 ]

@@ -32,6 +32,7 @@ LAYERS = [
     {"checks", "health_check", "models", "start", "utils", "views"},
     {"apps", "dual_urls", "management", "urls"},
     {"__init__"},
+    {"bgfiles"},
 ]
 LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}
 
@@ -60,8 +61,20 @@ def test_imports_go_down_only() -> None:
             parts = name.split(".")
             if parts[0] == "django_minio_backend" and len(parts) > 1 and parts[1] in LEVEL:
                 upper, lower = LEVEL[module_of(path)], LEVEL[parts[1]]
-                within = module_of(path) == parts[1] == "management"
+                within = module_of(path) == parts[1] and parts[1] in {"management", "bgfiles"}
                 assert lower < upper or within, f"{path.name} imports {name}"
+
+
+def test_background_files_need_only_the_storage_and_the_ranges() -> None:
+    package = "django_minio_backend"
+    used = {
+        name
+        for path in (PACKAGE / "bgfiles").rglob("*.py")
+        for name in imports(path)
+        if name.startswith(package) and not name.startswith(f"{package}.bgfiles")
+    }
+    ranges = {f"{package}.ranges{name}" for name in ("", ".Unsatisfiable", ".parse_range")}
+    assert used == {package, f"{package}.MinioBackend"} | ranges
 
 
 def test_only_one_module_imports_the_sdk() -> None:

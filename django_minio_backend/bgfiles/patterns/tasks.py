@@ -1,0 +1,45 @@
+"""Exports that Django's tasks do; before Django 6 that needs the extra `tasks`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django
+from django.http import HttpRequest
+
+from django_minio_backend.bgfiles import queue
+from django_minio_backend.bgfiles.models import FileRequest, State
+from django_minio_backend.bgfiles.patterns.criteria import Dataset
+from django_minio_backend.bgfiles.patterns.full import FullPattern
+
+if django.VERSION >= (6,):
+    from django.tasks import task
+else:
+    try:
+        from django_tasks import task  # type: ignore[no-redef]
+    except ImportError as error:
+        raise ImportError(
+            "Before Django 6 this needs django-tasks: pip install django-minio-backend[tasks]"
+        ) from error
+
+
+@task
+def create_file(pk: str) -> None:
+    """Do a request if it is due; one that failed is sent again where the backend can wait."""
+    request = queue.claim(pk)
+    if request is None:
+        return
+    queue.perform(request)
+    if request.state == State.QUEUED and create_file.get_backend().supports_defer:
+        create_file.using(run_after=request.run_after).enqueue(pk)
+
+
+class ScheduleWithTasksPattern(FullPattern):
+    """A FullPattern whose requests a task does. Its type has to be registered."""
+
+    task: Any = create_file
+
+    def schedule(
+        self, file_request: FileRequest, http_request: HttpRequest, dataset: Dataset | None
+    ) -> None:
+        self.task.enqueue(str(file_request.pk))

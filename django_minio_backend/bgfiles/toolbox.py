@@ -1,0 +1,172 @@
+"""What views and workers call: add a request, attach its file, make and read tokens."""
+
+from __future__ import annotations
+
+import mimetypes
+from datetime import timedelta
+from pathlib import PurePath
+from typing import Any
+from uuid import UUID
+
+from django.core.files.base import ContentFile, File
+from django.core.signing import BadSignature
+from django.utils import timezone, translation
+from django.utils.crypto import constant_time_compare
+
+from django_minio_backend.bgfiles import contents as files
+from django_minio_backend.bgfiles import leases
+from django_minio_backend.bgfiles.leases import LeaseLost
+from django_minio_backend.bgfiles.models import FileRequest
+from django_minio_backend.bgfiles.tokens import (
+    JSONSerializer,
+    Signer,
+    TokenSigner,
+    default_signer,
+)
+
+__all__ = [
+    "JSONSerializer",
+    "LeaseLost",
+    "Signer",
+    "add_request",
+    "attach_file",
+    "create_general_token",
+    "create_token",
+    "decode",
+]
+
+
+def add_request(
+    criteria: str = "",
+    file_type: str = "",
+    requester: Any = None,
+    content_type: str = "",
+    filename: str = "",
+) -> FileRequest:
+    """Store a request, with the language and the time zone that are active now."""
+    return FileRequest.objects.create(
+        criteria=criteria,
+        file_type=file_type,
+        requester=requester,
+        content_type=content_type,
+        filename=filename,
+        language=translation.get_language() or "",
+        time_zone=getattr(timezone.get_current_timezone(), "key", ""),
+    )
+
+
+def attach_file(
+    request: FileRequest,
+    contents: Any,
+    filename: str | None = None,
+    content_type: str | None = None,
+    size: int | None = None,
+) -> None:
+    """Store bytes, text or a File for a request, and make it done; a former file is deleted.
+
+    `size`, in bytes, is found out where it is not given. Raises LeaseLost, and keeps nothing, when
+    a worker has the request.
+    """
+    if isinstance(contents, bytes | str):
+        contents = ContentFile(contents)
+    storage = request.filehandle.storage
+    name = files.new_name(request, filename or request.filename)
+    name = storage.save(name, File(contents))
+    try:
+        adopt(request, name, storage.size(name) if size is None else size, filename, content_type)
+    except BaseException:
+        files.discard(storage, name)
+        raise
+
+
+def adopt(
+    request: FileRequest,
+    name: str,
+    size: int,
+    filename: str | None = None,
+    content_type: str | None = None,
+    **values: Any,
+) -> None:
+    """Make a stored file the request's, and the request done. Raises LeaseLost."""
+    former, storage = request.filehandle.name, request.filehandle.storage
+    filename = filename or request.filename or PurePath(name).name
+    leases.finish(
+        request,
+        filehandle=name,
+        size=size,
+        filename=filename,
+        content_type=content_type
+        or request.content_type
+        or mimetypes.guess_type(filename)[0]
+        or "",
+        **values,
+    )
+    if former:
+        files.discard(storage, former)
+
+
+def create_token(
+    request: FileRequest, data: dict[str, Any] | None = None, signer: TokenSigner | None = None
+) -> str:
+    """Return a token for the requester, and let the file live as long as the token.
+
+    `data` is signed along with it. Raises RuntimeError when the request has no requester.
+    """
+    if request.requester_id is None:
+        raise RuntimeError("a requester's token needs a request with a requester")
+    return create_general_token(
+        request, {**(data or {}), "requester": request.requester_id}, signer
+    )
+
+
+def create_general_token(
+    request: FileRequest, data: dict[str, Any] | None = None, signer: TokenSigner | None = None
+) -> str:
+    """Return a token for whoever has it, and let the file live as long as the token."""
+    signer = signer or default_signer()
+    if expires := expiry(signer):
+        # The longest of its tokens counts.
+        request.expires_at = max(expires, request.expires_at or expires)
+        request.save(update_fields=["expires_at"])
+    return sign(request, data, signer)
+
+
+def sign(
+    request: FileRequest, data: dict[str, Any] | None = None, signer: TokenSigner | None = None
+) -> str:
+    """Return a token without a word about how long the file lives."""
+    return (signer or default_signer()).dump({**(data or {}), "id": str(request.pk)})
+
+
+def expiry(signer: TokenSigner | None) -> Any:
+    """Return when a token that is made now ends: aware UTC, None for never."""
+    max_age = (signer or default_signer()).max_age
+    return timezone.now() + timedelta(seconds=max_age) if max_age else None
+
+
+def decode(
+    token: str, require_requester: bool = True, signer: TokenSigner | None = None
+) -> tuple[FileRequest, dict[str, Any]]:
+    """Return the request that a token names, and what was signed.
+
+    Raises BadSignature for what is no token, and for a general one with `require_requester`;
+    SignatureExpired, which is a BadSignature; FileRequest.DoesNotExist when the request is gone or
+    its requester is not the token's any more.
+    """
+    data = (signer or default_signer()).load(token)
+    if not isinstance(data, dict) or (require_requester and "requester" not in data):
+        raise BadSignature("The token names no requester.")
+    try:
+        request = FileRequest.objects.get(pk=UUID(data["id"]))
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise BadSignature("The token names no request.") from error
+    if "requester" in data and not is_requester(request, data["requester"]):
+        raise FileRequest.DoesNotExist
+    return request, data
+
+
+def is_requester(request: FileRequest, pk: object) -> bool:
+    """Say whether this is the requester's primary key; of nobody's request it is never."""
+    if request.requester_id is None:
+        return False
+    return constant_time_compare(str(pk), str(request.requester_id))

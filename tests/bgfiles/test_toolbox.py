@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.base import ContentFile
+from django.core.signing import BadSignature, SignatureExpired
+from django.utils import timezone, translation
+
+from django_minio_backend.bgfiles import leases, toolbox
+from django_minio_backend.bgfiles.models import FileRequest, State
+from tests.bgfiles.conftest import Numbers, stored
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_request_remembers_who_asked_for_what_and_how_they_speak(user: User) -> None:
+    with translation.override("de"), timezone.override("Europe/Berlin"):
+        made = toolbox.add_request("a=1", "report", user, "text/csv", "Übersicht.csv")
+    made.refresh_from_db()
+    assert (made.criteria, made.file_type, made.requester) == ("a=1", "report", user)
+    assert (made.language, made.time_zone) == ("de", "Europe/Berlin")
+    assert (made.state, made.attempts, made.expires_at) == (State.QUEUED, 0, None)
+
+
+@pytest.mark.parametrize("contents", [b"a,b\n", "a,b\n", ContentFile(b"a,b\n")])
+def test_an_attached_file_makes_the_request_done(
+    anywhere: str, queued: FileRequest, contents: Any
+) -> None:
+    toolbox.attach_file(queued, contents, filename="report.csv")
+    queued.refresh_from_db()
+    assert (queued.state, queued.size, queued.filename) == (State.DONE, 4, "report.csv")
+    assert queued.content_type == "text/csv"
+    assert queued.finished_at
+    assert stored(queued) == b"a,b\n"
+
+
+def test_names_in_the_storage_cannot_be_guessed(memory: None, queued: FileRequest) -> None:
+    toolbox.attach_file(queued, b"1", filename="../../secret plan.tar.gz")
+    name = queued.filehandle.name or ""
+    assert name.startswith("bgfiles/")
+    assert name.endswith(".gz")
+    assert "plan" not in name
+    assert len(name) == len("bgfiles/") + 40 + len(".gz")
+
+
+def test_a_file_that_is_attached_again_takes_the_place_of_the_former(done: FileRequest) -> None:
+    storage, former = done.filehandle.storage, done.filehandle.name or ""
+    toolbox.attach_file(done, b"new")
+    assert stored(done) == b"new"
+    assert not storage.exists(former)
+
+
+def test_nothing_is_attached_to_what_a_worker_has(memory: None, queued: FileRequest) -> None:
+    assert leases.take(FileRequest.objects.get(pk=queued.pk))
+    seen = FileRequest.objects.get(pk=queued.pk)
+    with pytest.raises(toolbox.LeaseLost):
+        toolbox.attach_file(seen, b"mine")
+    assert seen.filehandle.storage.listdir("bgfiles")[1] == []
+
+
+def test_a_token_names_its_request_and_its_requester(done: FileRequest, user: User) -> None:
+    token = toolbox.create_token(done, {"more": "x"})
+    found, data = toolbox.decode(token)
+    assert found == done
+    assert data == {"id": str(done.pk), "requester": user.pk, "more": "x"}
+
+
+def test_a_general_token_is_taken_only_where_no_requester_is_required(done: FileRequest) -> None:
+    token = toolbox.create_general_token(done)
+    assert toolbox.decode(token, require_requester=False)[0] == done
+    with pytest.raises(BadSignature):
+        toolbox.decode(token)
+
+
+def test_a_requesters_token_needs_a_requester(db: None) -> None:
+    with pytest.raises(RuntimeError, match="requester"):
+        toolbox.create_token(toolbox.add_request())
+
+
+def test_a_token_is_nobodys_when_its_requester_is_gone(done: FileRequest, user: User) -> None:
+    token = toolbox.create_token(done)
+    user.delete()
+    assert FileRequest.objects.get(pk=done.pk).requester is None
+    with pytest.raises(FileRequest.DoesNotExist):
+        toolbox.decode(token, require_requester=False)
+
+
+@pytest.mark.parametrize("data", [[], {}, {"id": "x"}, {"id": None}, {"id": 7}, "text"])
+def test_what_is_signed_but_no_token_is_a_bad_signature(data: Any) -> None:
+    token = toolbox.Signer().dump(data)
+    with pytest.raises(BadSignature):
+        toolbox.decode(token, require_requester=False)
+
+
+def test_a_changed_token_is_a_bad_signature(done: FileRequest) -> None:
+    token = toolbox.create_token(done)
+    for at in range(len(token)):
+        changed = token[:at] + ("A" if token[at] != "A" else "B") + token[at + 1 :]
+        with pytest.raises(BadSignature):
+            toolbox.decode(changed)
+
+
+def test_a_file_lives_as_long_as_the_longest_of_its_tokens(done: FileRequest) -> None:
+    toolbox.create_token(done, signer=toolbox.Signer(max_age=7200))
+    longest = done.expires_at
+    toolbox.create_token(done, signer=toolbox.Signer(max_age=60))
+    done.refresh_from_db()
+    assert done.expires_at == longest
+
+
+def test_tokens_without_an_age_let_the_file_live(db: None, memory: None) -> None:
+    request = toolbox.add_request()
+    toolbox.attach_file(request, b"1", filename="1.txt")
+    toolbox.create_general_token(request, signer=toolbox.Signer())
+    assert FileRequest.objects.get().expires_at is None
+
+
+def test_the_default_is_a_day_the_secret_key_and_the_salt_bgfiles(done: FileRequest) -> None:
+    done.expires_at = None
+    token = toolbox.create_token(done)
+    assert done.expires_at is not None
+    left = done.expires_at - timezone.now()
+    assert timedelta(seconds=86390) < left <= timedelta(days=1)
+    assert toolbox.Signer(key="only-for-tests", salt="bgfiles").load(token)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("BGFILES_DEFAULT_KEY", "another"), ("BGFILES_DEFAULT_SALT", "another")],
+)
+def test_key_and_salt_are_settings(done: FileRequest, settings: Any, name: str, value: str) -> None:
+    before = toolbox.create_token(done)
+    setattr(settings, name, value)
+    assert toolbox.decode(toolbox.create_token(done))
+    with pytest.raises(BadSignature):
+        toolbox.decode(before)
+
+
+def test_the_age_is_a_setting(done: FileRequest, settings: Any) -> None:
+    token = toolbox.create_token(done)
+    settings.BGFILES_DEFAULT_MAX_AGE = -1
+    with pytest.raises(SignatureExpired):
+        toolbox.decode(token)
+
+
+class Reversing(toolbox.JSONSerializer):
+    def dumps(self, obj: Any) -> bytes:
+        return super().dumps(obj)[::-1]
+
+    def loads(self, data: bytes) -> Any:
+        return super().loads(data[::-1])
+
+
+@pytest.mark.parametrize("value", [Reversing, f"{__name__}.Reversing"])
+def test_the_serializer_is_a_setting(done: FileRequest, settings: Any, value: Any) -> None:
+    settings.BGFILES_DEFAULT_SERIALIZER = value
+    token = toolbox.create_token(done)
+    assert toolbox.decode(token)[0] == done
+    assert toolbox.Signer(serializer=Reversing).load(token)
+
+
+MY_SIGNER = toolbox.Signer(key="mine", max_age=60)
+
+
+@pytest.mark.parametrize("value", [MY_SIGNER, f"{__name__}.MY_SIGNER"])
+def test_the_signer_is_a_setting(done: FileRequest, settings: Any, value: Any) -> None:
+    settings.BGFILES_DEFAULT_SIGNER = value
+    assert MY_SIGNER.load(toolbox.create_token(done))
+
+
+def test_tokens_outlive_a_change_of_the_secret_key(done: FileRequest, settings: Any) -> None:
+    token = toolbox.create_token(done)
+    settings.SECRET_KEY = "the-next-one"
+    with pytest.raises(BadSignature):
+        toolbox.decode(token)
+    settings.SECRET_KEY_FALLBACKS = ["only-for-tests"]
+    assert toolbox.decode(token)[0] == done
+
+
+def test_the_fallbacks_are_not_those_of_another_key(done: FileRequest, settings: Any) -> None:
+    token = toolbox.create_token(done)
+    settings.BGFILES_DEFAULT_KEY = "another"
+    settings.SECRET_KEY_FALLBACKS = ["only-for-tests"]
+    with pytest.raises(BadSignature):
+        toolbox.decode(token)
+
+
+def test_the_serializer_takes_uuids(done: FileRequest) -> None:
+    token = toolbox.create_token(done, {"batch": done.pk})
+    assert toolbox.decode(token)[1]["batch"] == str(done.pk)
+
+
+def test_making_a_token_writes_nothing_else_of_the_row(done: FileRequest) -> None:
+    FileRequest.objects.filter(pk=done.pk).update(last_error="kept")
+    toolbox.create_token(done)
+    assert FileRequest.objects.get().last_error == "kept"
+    assert Numbers.handle(done) is False
