@@ -27,8 +27,10 @@ FIELDS = [(Book, "cover"), (Book, "scan"), (Atlas, "plate"), (Film, "cover")]
 
 
 @pytest.fixture
-def library(buckets: Buckets, monkeypatch: pytest.MonkeyPatch) -> MinioBackend:
-    """A bucket that all fields store into."""
+def library(buckets: Buckets, settings: Any, monkeypatch: pytest.MonkeyPatch) -> MinioBackend:
+    """A bucket that all fields of the library store into, and no other app's."""
+    elsewhere = {"BACKEND": "django.core.files.storage.InMemoryStorage"}
+    settings.STORAGES = {**settings.STORAGES, "bgfiles": elsewhere}
     storage = MinioBackend()
     for model, name in FIELDS:
         monkeypatch.setattr(model._meta.get_field(name), "storage", storage)

@@ -1,0 +1,50 @@
+"""Exports that write down what is done, by whom, so that nothing done twice stays unseen."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from django.apps import AppConfig
+from django.conf import settings
+
+
+class ShopConfig(AppConfig):
+    name = "tests.bgfiles.shop"
+
+    def ready(self) -> None:
+        from django_minio_backend.bgfiles.patterns import Criteria, Dataset, FullPattern, registry
+
+        class Quick(FullPattern):
+            requester_only = False
+
+            def get_items(self, criteria: Criteria) -> None:
+                return None
+
+            def write_bytes(self, dataset: Dataset, buffer: Any) -> None:
+                note(f"{dataset.file_request and dataset.file_request.pk} {os.getpid()}")
+                buffer.write(b"content")
+
+        class Endless(Quick):
+            """Goes on until it is stopped; one that is told to ends when it may."""
+
+            def write_bytes(self, dataset: Dataset, buffer: Any) -> None:
+                super().write_bytes(dataset, buffer)
+                note("begun")
+                while dataset.criteria.raw.get("until") != "file" or not (folder() / "go").exists():
+                    time.sleep(0.02)
+
+        registry.register(Quick, ["quick"])
+        registry.register(Endless, ["endless"])
+
+
+def folder() -> Path:
+    return Path(settings.MEDIA_ROOT).parent
+
+
+def note(line: str) -> None:
+    # One write with O_APPEND: whole lines, whoever else writes.
+    with (folder() / "notes").open("a") as notes:
+        notes.write(f"{line}\n")
