@@ -37,7 +37,7 @@ class Numbers(FullPattern):
     file_type = "numbers"
     content_type = "text/csv"
     delayed_template_name = "delayed.html"
-    email_subject = "%(filename)s is ready"
+    email_subject: Any = "%(filename)s is ready"
     email_text_message = "Fetch it: %(download_url)s"
 
     def get_items(self, criteria: Criteria) -> range:

@@ -1,0 +1,318 @@
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import AnonymousUser, User
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+from django.utils import timezone, translation
+from django.utils.translation import gettext_lazy
+
+from django_minio_backend.bgfiles import contents, leases, queue, toolbox
+from django_minio_backend.bgfiles.models import FileRequest, State
+from django_minio_backend.bgfiles.patterns import Dataset, FullPattern, registry
+from tests.bgfiles.conftest import Numbers, http, stored
+from tests.conftest import Buckets
+
+pytestmark = pytest.mark.django_db
+
+
+def asked(user: Any, n: int = 20) -> HttpRequest:
+    return http(user, "post", data={"n": n, "csrfmiddlewaretoken": "secret"})
+
+
+def test_little_is_answered_at_once(user: User) -> None:
+    delayed, response = Numbers("Zahlen ü.csv").respond_to(asked(user, 2))
+    assert (delayed, response.content) == (False, b"0\r\n1\r\n")
+    assert "filename*=utf-8''Zahlen%20%C3%BC.csv" in response["Content-Disposition"]
+    assert not FileRequest.objects.exists()
+
+
+def test_much_is_queued_and_answered_with_the_template(user: User) -> None:
+    delayed, response = Numbers("n.csv").respond_to(asked(user))
+    request = FileRequest.objects.get()
+    assert (delayed, response.content) == (True, f"later: {request.pk}".encode())
+    assert (request.criteria, request.file_type) == ("n=20", "numbers")
+    assert (request.requester, request.filename) == (user, "n.csv")
+    assert request.content_type == "text/csv"
+
+
+def test_criteria_may_come_by_get(user: User) -> None:
+    Numbers("n.csv").respond_to(http(user, path="/?n=30"))
+    assert FileRequest.objects.get().criteria == "n=30"
+
+
+def test_a_request_is_scheduled_when_it_is_committed(
+    user: User, django_capture_on_commit_callbacks: Any
+) -> None:
+    scheduled: list[FileRequest] = []
+
+    class Scheduled(Numbers):
+        def schedule(
+            self, file_request: FileRequest, http_request: HttpRequest, dataset: Dataset | None
+        ) -> None:
+            scheduled.append(file_request)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        Scheduled("n.csv").respond_to(asked(user))
+        assert not scheduled
+    assert scheduled == [FileRequest.objects.get()]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_queue_that_is_down_leaves_the_request_to_the_command(
+    user: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Down(Numbers):
+        def schedule(
+            self, file_request: FileRequest, http_request: HttpRequest, dataset: Dataset | None
+        ) -> None:
+            raise ConnectionError("no broker")
+
+    assert Down("n.csv").respond_to(asked(user))[0]
+    assert "no broker" in caplog.text
+    assert FileRequest.objects.to_handle().count() == 1
+
+
+def test_who_could_not_fetch_the_file_is_not_let_wait_for_it() -> None:
+    with pytest.raises(PermissionDenied):
+        Numbers("n.csv").respond_to(asked(AnonymousUser()))
+
+
+def test_a_file_for_everybody_may_be_asked_for_by_nobody(memory: None) -> None:
+    class Open(Numbers):
+        requester_only = False
+
+    Open("n.csv").respond_to(asked(AnonymousUser()))
+    assert Open.handle(FileRequest.objects.get())
+    assert FileRequest.objects.get().state == State.DONE
+
+
+def test_the_file_is_made_and_its_link_sent(
+    anywhere: str, queued: FileRequest, mailoutbox: list[Any]
+) -> None:
+    assert Numbers.handle(queued)
+    found = FileRequest.objects.get()
+    assert (found.state, found.attempts, found.size) == (State.DONE, 1, 9)
+    assert (found.progress_done, found.progress_total) == (3, 3)
+    assert (found.lease, found.leased_until, found.last_error) == ("", None, "")
+    assert stored(found) == b"0\r\n1\r\n2\r\n"
+    assert found.expires_at
+    assert found.expires_at - timezone.now() > timedelta(hours=23)
+    (mail,) = mailoutbox
+    assert (mail.subject, mail.to) == ("numbers.csv is ready", ["ann@example.com"])
+    assert toolbox.decode(mail.body.split("/")[-2])[0] == found
+
+
+def test_what_is_done_is_not_done_again(done: FileRequest, mailoutbox: list[Any]) -> None:
+    before = done.filehandle.name
+    assert Numbers.handle(done) is False
+    assert FileRequest.objects.get().filehandle.name == before
+    assert not mailoutbox
+
+
+def test_what_somebody_else_has_is_not_done(memory: None, queued: FileRequest) -> None:
+    assert leases.take(FileRequest.objects.get())
+    assert Numbers.handle(queued) is False
+    assert Numbers.handle(FileRequest.objects.get()) is False
+
+
+class Failing(Numbers):
+    def write_bytes(self, dataset: Dataset, buffer: Any) -> None:
+        buffer.write(b"half")
+        raise OSError("the source broke off")
+
+
+def test_a_failure_leaves_no_file_and_is_tried_again(
+    anywhere: str, queued: FileRequest, mailoutbox: list[Any]
+) -> None:
+    with pytest.raises(OSError, match="broke off"):
+        Failing.handle(queued)
+    found = FileRequest.objects.get()
+    assert (found.state, found.attempts) == (State.QUEUED, 1)
+    assert found.last_error == "OSError: the source broke off"
+    assert found.run_after > timezone.now()
+    assert not found.filehandle
+    assert not found.filehandle.storage.listdir("bgfiles")[1]
+    assert not mailoutbox
+
+
+def test_who_lost_the_lease_leaves_nothing_behind(anywhere: str, queued: FileRequest) -> None:
+    class Slow(Numbers):
+        def write_bytes(self, dataset: Dataset, buffer: Any) -> None:
+            super().write_bytes(dataset, buffer)
+            FileRequest.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
+            assert leases.take(FileRequest.objects.get())
+
+    with pytest.raises(leases.LeaseLost):
+        Slow.handle(queued)
+    found = FileRequest.objects.get()
+    assert (found.state, found.attempts) == (State.RUNNING, 2)
+    assert not found.filehandle
+    assert not found.filehandle.storage.listdir("bgfiles")[1]
+
+
+def test_a_request_that_was_deleted_meanwhile_leaves_no_file(
+    memory: None, queued: FileRequest
+) -> None:
+    class Slow(Numbers):
+        def write_bytes(self, dataset: Dataset, buffer: Any) -> None:
+            FileRequest.objects.get().delete()
+            super().write_bytes(dataset, buffer)
+
+    with pytest.raises(leases.LeaseLost):
+        Slow.handle(queued)
+    assert not queued.filehandle.storage.listdir("bgfiles")[1]
+
+
+def test_a_file_whose_requester_is_gone_is_not_made(queued: FileRequest, user: User) -> None:
+    user.delete()
+    assert Numbers.handle(FileRequest.objects.get()) is False
+    found = FileRequest.objects.get()
+    assert (found.state, found.last_error) == (State.FAILED, "its requester is gone")
+
+
+def test_an_email_that_fails_does_not_make_the_file_again(
+    memory: None, queued: FileRequest, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Unheard(Numbers):
+        def get_email_recipients(self, file_request: FileRequest) -> list[str]:
+            raise ConnectionError("no mail server")
+
+    assert Unheard.handle(queued)
+    found = FileRequest.objects.get()
+    assert (found.state, found.attempts) == (State.DONE, 1)
+    assert found.last_error == "ConnectionError: no mail server"
+    assert "no e-mail was sent" in caplog.text
+    assert not FileRequest.objects.to_handle().exists()
+
+
+def test_nobody_is_written_to_without_a_subject_or_an_address(
+    memory: None, user: User, mailoutbox: list[Any]
+) -> None:
+    class Silent(Numbers):
+        email_subject = None
+
+    Silent.handle(toolbox.add_request("n=1", "numbers", user, filename="a.csv"))
+    User.objects.update(email="")
+    Numbers.handle(FileRequest.objects.create(criteria="n=1", requester_id=user.pk))
+    assert not mailoutbox
+
+
+def test_names_in_emails_are_escaped_and_stay_one_line(
+    memory: None, user: User, mailoutbox: list[Any]
+) -> None:
+    class Html(Numbers):
+        email_html_message = "<b>%(filename)s</b> <a href='%(download_url)s'>fetch</a>"
+        download_url = "https://example.com/get/%(token)s"
+
+    Html.handle(toolbox.add_request("n=1", "numbers", user, filename="<i>\r\nBcc: x.csv"))
+    (mail,) = mailoutbox
+    assert mail.subject == "<i> Bcc: x.csv is ready"
+    html = mail.alternatives[0][0]
+    assert html.startswith("<b>&lt;i&gt;\r\nBcc: x.csv</b> <a href='https://example.com/get/")
+
+
+def test_links_in_emails_name_the_site_where_there_are_sites(
+    queued: FileRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django_minio_backend.bgfiles.patterns import notices
+
+    monkeypatch.setattr(notices, "current_host", lambda: "example.com")
+    assert Numbers().get_download_url(queued, "x") == "https://example.com/files/x/"
+
+
+def test_the_requesters_language_and_time_zone_are_spoken(
+    memory: None, user: User, mailoutbox: list[Any]
+) -> None:
+    class Polite(Numbers):
+        email_subject = gettext_lazy("January")
+
+    registry.register(Polite, ["numbers"])
+    with translation.override("de"), timezone.override("Asia/Tokyo"):
+        toolbox.add_request("n=1", "numbers", user, filename="a.csv")
+    request = queue.claim()
+    assert request
+    queue.perform(request)
+    assert mailoutbox[0].subject == "Januar"
+
+
+def test_the_plain_pattern_asks_for_what_it_needs(queued: FileRequest) -> None:
+    with pytest.raises(NotImplementedError):
+        FullPattern().get_items(None)  # type: ignore[arg-type]
+    with pytest.raises(NotImplementedError):
+        FullPattern().write_bytes(Dataset(None), None)  # type: ignore[arg-type]
+
+
+def test_writing_keeps_the_lease(memory: None, queued: FileRequest) -> None:
+    class Silent(Numbers):
+        def write_bytes(self, dataset: Dataset, buffer: Any) -> None:
+            FileRequest.objects.update(leased_until=timezone.now())
+            buffer.write(b"1")
+
+    Silent.email_subject = None
+    seen: list[Any] = []
+
+    class Watching(Silent):
+        def write_bytes(self, dataset: Dataset, buffer: Any) -> None:
+            super().write_bytes(dataset, buffer)
+            seen.append(FileRequest.objects.get().leased_until)
+
+    Watching.handle(queued)
+    assert seen[0] > timezone.now() + timedelta(minutes=10)
+
+
+def test_a_storage_that_only_saves_is_written_to_as_well(
+    memory: None, queued: FileRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage: Any = queued.filehandle.storage
+    kind, opened = type(storage), type(storage).open
+
+    def only_reading(self: Any, name: str, mode: str = "rb") -> Any:
+        if mode != "rb":
+            raise ValueError("read-only")
+        return opened(self, name, mode)
+
+    monkeypatch.setattr(kind, "open", only_reading)
+    Numbers.handle(queued)
+    assert stored(queued) == b"0\r\n1\r\n2\r\n"
+
+
+def test_files_on_disk_have_the_permissions_of_uploads(
+    place: Any, user: User, settings: Any
+) -> None:
+    place("disk")
+    settings.FILE_UPLOAD_PERMISSIONS = 0o640
+    request = toolbox.add_request("n=3", "numbers", user, filename="a.csv")
+    Numbers.handle(request)
+    path = Path(request.filehandle.path)
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_file_that_cannot_be_deleted_is_named_in_the_log(
+    memory: None, queued: FileRequest, caplog: pytest.LogCaptureFixture, monkeypatch: Any
+) -> None:
+    def down(name: str) -> None:
+        raise ConnectionError("secret address")
+
+    storage = queued.filehandle.storage
+    monkeypatch.setattr(storage, "delete", down)
+    with caplog.at_level(logging.ERROR):
+        contents.discard(storage, "bgfiles/a.csv")
+    assert "bgfiles/a.csv may be left over: ConnectionError" in caplog.text
+    assert "secret" not in caplog.text
+
+
+@pytest.mark.usefixtures("buckets")
+def test_files_of_requests_are_no_orphans(
+    buckets: Buckets, queued: FileRequest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from django.core.management import call_command
+
+    Numbers.handle(queued)
+    call_command("clean_orphaned_minio_files", interactive=False, older_than=0)
+    assert stored(queued)
