@@ -177,8 +177,8 @@ class FullPattern(EmailNotice):
         with contents.written(storage, name) as target:
             output = contents.Output(target, partial(leases.renew, file_request))
             self.write_bytes(dataset, output)
-        expires = toolbox.expiry(self.get_signer())
         try:
+            expires = toolbox.expiry(self.get_signer())
             toolbox.adopt(
                 file_request,
                 name,

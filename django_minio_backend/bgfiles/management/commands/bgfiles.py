@@ -9,38 +9,42 @@ from django_minio_backend.bgfiles import cleaning, leases, queue
 from django_minio_backend.bgfiles.models import FileRequest, State
 from django_minio_backend.bgfiles.patterns import registry
 
+_LEEWAY = timedelta(hours=1)
+
 
 class Command(BaseCommand):
     help = "Make the files that were asked for, or remove those that have expired."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        actions = parser.add_subparsers(dest="action", metavar="{process,clean}", required=True)
-        process = actions.add_parser("process", help="Make the files that are due.")
-        clean = actions.add_parser("clean", help="Remove the requests and files that expired.")
-        for action in (process, clean):
-            action.add_argument(
-                "--timeout", type=float, metavar="SECONDS", help="Begin nothing after these."
-            )
-            action.add_argument(
-                "--sleep", type=float, default=0, metavar="SECONDS", help="Between two requests."
-            )
-            action.add_argument("--items", type=int, metavar="N", help="So many at most.")
-        clean.add_argument(
+        parser.add_argument(
+            "action",
+            choices=["process", "clean"],
+            help="process makes the files that are due, clean removes requests that expired.",
+        )
+        parser.add_argument(
+            "--timeout", type=float, metavar="SECONDS", help="Begin nothing after these."
+        )
+        parser.add_argument(
+            "--sleep", type=float, default=0, metavar="SECONDS", help="Between two requests."
+        )
+        parser.add_argument("--items", type=int, metavar="N", help="So many requests at most.")
+        parser.add_argument(
             "--leeway",
             type=float,
-            default=3600,
             metavar="SECONDS",
-            help="Leave alone what expired less than these ago (default: an hour), as it may be "
-            "being downloaded.",
+            help="clean: leave alone what expired less than these ago (default: an hour), as it "
+            "may be being downloaded.",
         )
-        clean.add_argument("--dry-run", action="store_true", help="List them, remove nothing.")
+        parser.add_argument("--dry-run", action="store_true", help="clean: only list them.")
 
     def handle(self, *, action: str, **options: Any) -> None:
         self.verbosity: int = options["verbosity"]
-        if action == "process":
-            self._process(options["items"], options["timeout"], options["sleep"])
-        else:
+        if action == "clean":
             self._clean(**options)
+            return
+        if options["dry_run"] or options["leeway"] is not None:
+            raise CommandError("--dry-run and --leeway are for `clean`.")
+        self._process(options["items"], options["timeout"], options["sleep"])
 
     def _process(self, items: int | None, timeout: float | None, sleep: float) -> None:
         self._tell_unregistered()
@@ -64,11 +68,11 @@ class Command(BaseCommand):
         items: int | None,
         timeout: float | None,
         sleep: float,
-        leeway: float,
+        leeway: float | None,
         dry_run: bool,
         **options: Any,
     ) -> None:
-        found = cleaning.expired(timedelta(seconds=leeway))[:items]
+        found = cleaning.expired(_LEEWAY if leeway is None else timedelta(seconds=leeway))[:items]
         total = found.count()
         if dry_run:
             for request in found.iterator(chunk_size=500):

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from django_minio_backend.bgfiles import leases, toolbox
+from django_minio_backend.bgfiles.models import FileRequest, State
+from tests.bgfiles.conftest import Numbers
+
+pytestmark = pytest.mark.django_db
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def run(*arguments: str, error: StringIO | None = None) -> str:
+    out = StringIO()
+    call_command("bgfiles", *arguments, stdout=out, stderr=error or StringIO(), no_color=True)
+    return out.getvalue()
+
+
+def test_without_an_action_it_says_that_it_needs_one() -> None:
+    with pytest.raises(CommandError, match="required: action"):
+        run()
+
+
+def test_process_does_what_is_due_and_says_so(memory: None, queued: FileRequest) -> None:
+    assert run("process") == f"numbers.csv {queued.pk}: done, 9 bytes\n1 done, 0 failed.\n"
+    assert run("process") == "0 done, 0 failed.\n"
+
+
+@pytest.mark.parametrize("option", ["--dry-run", "--leeway=1"])
+def test_process_takes_no_option_of_clean(option: str) -> None:
+    with pytest.raises(CommandError, match="are for `clean`"):
+        run("process", option)
+
+
+def test_process_is_quiet_when_it_is_told_to(memory: None, queued: FileRequest) -> None:
+    assert run("process", "-v", "0") == ""
+
+
+def test_process_names_the_types_that_it_leaves_alone(db: None) -> None:
+    toolbox.add_request(file_type="unknown")
+    err = StringIO()
+    run("process", error=err)
+    assert err.getvalue() == "Nobody is registered for the type 'unknown': left alone.\n"
+
+
+def test_process_goes_on_after_a_failure_that_is_tried_again(memory: None, user: User) -> None:
+    toolbox.add_request("", "numbers", user, filename="bad.csv")
+    toolbox.add_request("n=1", "numbers", user, filename="good.csv")
+    bad, good, summary = run("process").splitlines()
+    assert "failed, to be tried again after" in bad
+    assert "MultiValueDictKeyError" in bad
+    assert good.endswith("done, 3 bytes")
+    assert summary == "1 done, 0 failed."
+
+
+def test_process_exits_with_1_when_something_failed_for_good(
+    memory: None, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "MAX_ATTEMPTS", 1)
+    toolbox.add_request("", "numbers", user)
+    with pytest.raises(CommandError, match="1 failed for good"):
+        run("process")
+
+
+@pytest.fixture
+def expired(done: FileRequest) -> FileRequest:
+    done.expires_at = timezone.now() - timedelta(hours=2)
+    done.save()
+    return done
+
+
+def test_clean_removes_row_and_file_together(expired: FileRequest) -> None:
+    storage, name = expired.filehandle.storage, expired.filehandle.name or ""
+    assert run("clean") == "1 of 1 removed.\n"
+    assert not FileRequest.objects.exists()
+    assert not storage.exists(name)
+
+
+def test_clean_leaves_what_may_still_be_downloaded(expired: FileRequest) -> None:
+    assert run("clean", "--leeway=7300") == "0 of 0 removed.\n"
+    assert run("clean", "--leeway=7100") == "1 of 1 removed.\n"
+
+
+def test_clean_leaves_what_never_expires_and_what_is_still_to_be_done(
+    expired: FileRequest, queued: FileRequest
+) -> None:
+    FileRequest.objects.update(expires_at=None)
+    past = timezone.now() - timedelta(days=9)
+    FileRequest.objects.create(expires_at=past)
+    FileRequest.objects.create(expires_at=past, state=State.RUNNING)
+    run("clean")
+    assert FileRequest.objects.count() == 3
+
+
+def test_clean_removes_what_failed(db: None) -> None:
+    request = toolbox.add_request()
+    leases.fail(request, "no")
+    FileRequest.objects.update(expires_at=timezone.now() - timedelta(days=1))
+    assert run("clean") == "1 of 1 removed.\n"
+
+
+def test_a_dry_run_removes_nothing(expired: FileRequest) -> None:
+    out = run("clean", "--dry-run")
+    assert f"numbers.csv {expired.pk}: expired " in out
+    assert out.endswith("\n1 would be removed.\n")
+    assert expired.filehandle.storage.exists(expired.filehandle.name or "")
+
+
+def test_clean_keeps_the_row_of_a_file_that_it_cannot_delete_and_says_so(
+    expired: FileRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toolbox.add_request()
+    FileRequest.objects.filter(filehandle="").update(
+        state=State.FAILED, expires_at=timezone.now() - timedelta(hours=3)
+    )
+
+    def down(name: str) -> None:
+        raise ConnectionError("the storage is down")
+
+    monkeypatch.setattr(expired.filehandle.storage, "delete", down)
+    err = StringIO()
+    with pytest.raises(CommandError, match="1 could not be removed"):
+        run("clean", error=err)
+    assert "row and file are left, ConnectionError: the storage is down" in err.getvalue()
+    assert [row.pk for row in FileRequest.objects.all()] == [expired.pk]
+    assert expired.filehandle.storage.exists(expired.filehandle.name or "")
+
+
+def test_clean_is_bounded_by_items_and_by_time(expired: FileRequest, user: User) -> None:
+    for _ in range(3):
+        Numbers.handle(toolbox.add_request("n=1", "numbers", user, filename="a.csv"))
+    FileRequest.objects.update(expires_at=timezone.now() - timedelta(hours=3))
+    assert run("clean", "--timeout=0") == "0 of 4 removed.\n"
+    assert run("clean", "--items=3") == "3 of 3 removed.\n"
+    assert run("clean", "--sleep=0.01") == "1 of 1 removed.\n"
+
+
+def test_clean_shows_on_a_terminal_how_far_it_is(expired: FileRequest) -> None:
+    err = Terminal()
+    run("clean", error=err)
+    assert err.getvalue().endswith("\r1 of 1\n")
+
+
+def test_deleting_many_takes_the_files_along(done: FileRequest) -> None:
+    storage: Any = done.filehandle.storage
+    assert FileRequest.objects.all().delete() == (1, {"bgfiles.FileRequest": 1})
+    assert storage.listdir("bgfiles")[1] == []
