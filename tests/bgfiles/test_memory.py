@@ -13,7 +13,7 @@ from tools.minio_server import Server
 MIB = 2**20
 SIZE = 256  # MiB
 # Parts on their way, one being filled, and what urllib3 and the allocator add to them.
-BOUND = 80  # MiB
+BOUND = 60  # MiB
 
 SCRIPT = f"""
 import resource
