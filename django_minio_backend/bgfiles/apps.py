@@ -8,3 +8,8 @@ class BgfilesConfig(AppConfig):
     label = "bgfiles"
     verbose_name = "Background files"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from django_minio_backend.bgfiles import checks
+
+        checks.register_all()

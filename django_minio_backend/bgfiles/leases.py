@@ -123,6 +123,19 @@ def give_up(request: FileRequest) -> None:
     fail(request, f"the worker died, {request.attempts} times in all")
 
 
+def requeue(request: FileRequest) -> bool:
+    """Queue a request anew that failed for good. False when it has not."""
+    return _change(
+        request,
+        _row(request).filter(state=State.FAILED),
+        state=State.QUEUED,
+        attempts=0,
+        run_after=timezone.now(),
+        finished_at=None,
+        expires_at=None,
+    )
+
+
 def is_held(request: FileRequest) -> bool:
     return bool(request.held) and _ours(request).exists()
 

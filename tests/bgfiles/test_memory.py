@@ -11,7 +11,7 @@ from tests.scripts import run_script
 from tools.minio_server import Server
 
 MIB = 2**20
-SIZE = 256  # MiB
+SIZE = 1024  # MiB
 # Parts on their way, one being filled, and what urllib3 and the allocator add to them.
 BOUND = 60  # MiB
 

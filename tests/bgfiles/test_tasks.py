@@ -83,7 +83,7 @@ def test_without_the_library_the_error_says_what_to_install() -> None:
     code = """
 import sys, django
 sys.modules["django_tasks"] = None
-django.VERSION = (5, 2)
+django.VERSION = (5, 2, 0, "final", 0)
 from django.conf import settings
 apps = ["django.contrib.auth", "django.contrib.contenttypes", "django_minio_backend.bgfiles"]
 settings.configure(INSTALLED_APPS=apps)

@@ -122,7 +122,7 @@ class FullPattern(EmailNotice):
             )
             # A queue that is down is logged: the row waits for the command.
             transaction.on_commit(
-                partial(self.schedule, file_request, http_request, dataset), robust=True
+                lambda: self.schedule(file_request, http_request, dataset), robust=True
             )
         return self.create_delayed_response(file_request, http_request, dataset)
 

@@ -1,0 +1,100 @@
+"""System checks: each message has one factory and one id, which is never given to another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.core import checks
+from django.core.checks import CheckMessage, Tags
+from django.core.files.storage import Storage
+from django.db import connections, router
+
+from django_minio_backend.bgfiles import conf
+from django_minio_backend.bgfiles.models import (
+    OPEN,
+    STORAGE_ALIAS,
+    FileRequest,
+    request_storage,
+)
+from django_minio_backend.bgfiles.patterns import FullPattern, registry
+
+no_storage = partial(checks.Error, id="bgfiles.E001")
+unregistered_pattern = partial(checks.Warning, id="bgfiles.W001")
+unregistered_rows = partial(checks.Warning, id="bgfiles.W002")
+default_salt = partial(checks.Warning, id="bgfiles.W003")
+
+
+def register_all() -> None:
+    checks.register(check_storage, Tags.files)
+    checks.register(check_patterns, Tags.models)
+    checks.register(check_rows, Tags.database)
+    checks.register(check_salt, Tags.security, deploy=True)
+
+
+def check_storage(**kwargs: Any) -> list[CheckMessage]:
+    """That there is a place for the files."""
+    try:
+        if isinstance(request_storage(), Storage):
+            return []
+        why = "it is no Storage"
+    except Exception as error:  # whatever a storage raises when it is made
+        why = f"{type(error).__name__}: {error}"
+    declared = STORAGE_ALIAS in settings.STORAGES
+    return [
+        no_storage(
+            f"The storage of background files cannot be used: {why}",
+            hint=f"Correct STORAGES['{STORAGE_ALIAS if declared else 'default'}'].",
+        )
+    ]
+
+
+def check_patterns(**kwargs: Any) -> list[CheckMessage]:
+    """That somebody makes the files of the patterns that there are."""
+    return [
+        unregistered_pattern(
+            f"The type {pattern.file_type!r} of {pattern.__module__}.{pattern.__qualname__} is "
+            "not registered: workers leave its requests alone.",
+            hint="Call registry.register() in AppConfig.ready().",
+        )
+        for pattern in _below(FullPattern)
+        if pattern.file_type and pattern.file_type not in registry.handlers
+    ]
+
+
+def _below(pattern: type[FullPattern]) -> Iterator[type[FullPattern]]:
+    for found in pattern.__subclasses__():
+        yield found
+        yield from _below(found)
+
+
+def check_rows(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """That no request waits for a type that nobody makes; `check --database`, and `migrate`."""
+    using = router.db_for_read(FileRequest)
+    if using not in (databases or []):
+        return []
+    if FileRequest._meta.db_table not in connections[using].introspection.table_names():
+        return []
+    waiting = FileRequest.objects.using(using).filter(state__in=OPEN).order_by()
+    types = waiting.exclude(file_type__in=registry.handlers).values_list("file_type", flat=True)
+    return [
+        unregistered_rows(
+            f"Requests of the type {file_type!r} wait, and it is not registered.",
+            hint="Register who makes them, or delete them in the admin.",
+        )
+        for file_type in types.distinct()
+    ]
+
+
+def check_salt(**kwargs: Any) -> list[CheckMessage]:
+    """That tokens are signed with a salt of the project's own; `check --deploy`."""
+    if conf.signer() is not None or conf.salt() != conf.DEFAULT_SALT:
+        return []
+    return [
+        default_salt(
+            "Tokens of background files are signed with the default salt.",
+            hint="Set BGFILES_DEFAULT_SALT to a value of your own.",
+        )
+    ]
