@@ -23,7 +23,7 @@ clean:
 
 .venv/.installed: pyproject.toml
 	"$$(tools/find_python.sh)" -m venv .venv
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable .
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable . openpyxl
 	touch $@
 
 .venv/.installed-dev: .venv/.installed

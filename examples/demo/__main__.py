@@ -66,12 +66,13 @@ def checked_site() -> Iterator[None]:
         checks.prepare()
         samples = checks.save_samples()
         checks.fetch_links(samples)
-        with site.serving() as url:
+        with site.serving() as url, site.working():
             checks.fetch_page(url, samples)
             checks.fetch_ranges(url, samples)
             password = site.create_admin()
             heading("Links")
             note("Site", url)
+            note("Exports", f"{url}exports/")
             note("Admin", f"{url}admin/  user admin, password {password}")
             checks.print_links(samples)
             yield

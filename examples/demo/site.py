@@ -14,6 +14,9 @@ from django.core.servers.basehttp import (
     WSGIRequestHandler,
     get_internal_wsgi_application,
 )
+from django.db import connections
+
+from django_minio_backend.bgfiles import queue
 
 
 @contextmanager
@@ -30,6 +33,28 @@ def serving() -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+@contextmanager
+def working() -> Iterator[None]:
+    """Do the exports that are asked for, as `manage.py bgfiles process` does them."""
+    stopped = threading.Event()
+
+    def work() -> None:
+        try:
+            while not stopped.wait(0.3):
+                for _request in queue.work():
+                    pass
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join()
 
 
 def create_admin() -> str:

@@ -15,4 +15,6 @@ done
 python examples/manage.py migrate --no-input
 python examples/manage.py initialize_buckets
 python examples/manage.py collectstatic --no-input
+# What a cron job or a worker's service would do.
+while sleep 2; do python examples/manage.py bgfiles process -v 0; done &
 exec python examples/manage.py runserver --noreload "$SITE_LISTEN"

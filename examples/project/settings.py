@@ -30,8 +30,10 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django_minio_backend.apps.DjangoMinioBackendConfig",
+    "django_minio_backend.bgfiles",
     "django.contrib.staticfiles",
     "examples.attachments",
+    "examples.exports",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -65,6 +67,8 @@ DATABASES = {
         "NAME": env("DJANGO_DATABASE", str(Path(__file__).parents[1] / "db.sqlite3")),
     },
 }
+LOGIN_URL = "admin:login"
+BGFILES_DEFAULT_SALT = "the example's exports"
 USE_TZ = True
 TIME_ZONE = "UTC"
 

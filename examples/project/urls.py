@@ -7,6 +7,7 @@ from django.templatetags.static import static
 from django.urls import include, path
 
 from examples.attachments.views import index, stream
+from examples.exports.views import exports
 
 
 def favicon(request: HttpRequest) -> HttpResponse:
@@ -16,6 +17,8 @@ def favicon(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     path("", index, name="index"),
     path("private/<int:pk>", stream, name="stream"),
+    path("exports/", exports, name="exports"),
+    path("exports/files/", include("django_minio_backend.bgfiles.urls")),
     path("admin/", admin.site.urls),
     path("healthz/", include("django_minio_backend.urls")),
     path("favicon.ico", favicon),

@@ -6,7 +6,10 @@ import json
 import re
 import shutil
 import signal
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +33,9 @@ def browser(tmp_path: Path) -> Iterator[Any]:
     options.binary_location = chromium
     for argument in ("headless", "no-sandbox", "disable-gpu", f"user-data-dir={tmp_path / 'user'}"):
         options.add_argument(f"--{argument}")
+    options.add_experimental_option(
+        "prefs", {"download.default_directory": str(tmp_path / "downloads")}
+    )
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     service = webdriver.ChromeService(executable_path=driver)
     found = webdriver.Chrome(options=options, service=service)
@@ -54,20 +60,43 @@ def loaded(browser: Any, url: str) -> list[tuple[int, str]]:
     return answers
 
 
-def test_pages_load_from_the_bucket_without_an_error(
-    browser: Any,
-    environment: dict[str, str],  # noqa: F811
-) -> None:
-    with demo(environment) as process:
+@dataclass
+class Running:
+    """A demo and what it printed."""
+
+    site: str
+    exports: str
+    admin: str
+    password: str
+
+
+@contextmanager
+def running(env: dict[str, str]) -> Iterator[Running]:
+    with demo(env) as process:
         assert process.stdout
         printed = ""
         while "Ctrl-C" not in printed and (line := process.stdout.readline()):
             printed += line
-        site = re.search(r"Site +(http\S+)", printed)
-        login = re.search(r"Admin +(\S+) +user admin, password (\S+)", printed)
-        assert site
-        assert login
-        for url in (site[1], login[1]):
+        links = r"Site +(\S+)\s+Exports +(\S+)\s+Admin +(\S+) +user admin, password (\S+)"
+        found = re.search(links, printed)
+        assert found, printed
+        yield Running(*found.groups())
+        process.send_signal(signal.SIGINT)  # so that it takes its buckets along
+        process.communicate(timeout=PATIENCE)
+
+
+def log_in(browser: Any, password: str) -> None:
+    browser.find_element("name", "username").send_keys("admin")
+    browser.find_element("name", "password").send_keys(password)
+    browser.find_element("css selector", "input[type=submit]").click()
+
+
+def test_pages_load_from_the_bucket_without_an_error(
+    browser: Any,
+    environment: dict[str, str],  # noqa: F811
+) -> None:
+    with running(environment) as project:
+        for url in (project.site, project.admin):
             answers = loaded(browser, url)
             assert {status for status, _ in answers} == {200}
             # Hashed names, from the bucket.
@@ -75,11 +104,55 @@ def test_pages_load_from_the_bucket_without_an_error(
             assert any(re.search(r"\.[0-9a-f]{12}\.css$", link) for link in static)
         header = browser.find_element("id", "header")
         assert header.value_of_css_property("background-color") != "rgba(0, 0, 0, 0)"
-        browser.find_element("name", "username").send_keys("admin")
-        browser.find_element("name", "password").send_keys(login[2])
-        browser.find_element("css selector", "input[type=submit]").click()
+        log_in(browser, project.password)
         WebDriverWait(browser, 30).until(title_contains("Site administration"))
-        answers = loaded(browser, f"{login[1]}attachments/")
-        assert {status for status, _ in answers} == {200}
-        process.send_signal(signal.SIGINT)  # so that it takes its buckets along
-        process.communicate(timeout=PATIENCE)
+        for app in ("attachments/", "bgfiles/filerequest/"):
+            answers = loaded(browser, f"{project.admin}{app}")
+            assert {status for status, _ in answers} == {200}
+
+
+def downloaded(folder: Path, name: str) -> Path:
+    """Return a file that the browser saved, once it is whole."""
+    found = folder / "downloads" / name
+    until = time.monotonic() + PATIENCE
+    while not found.exists() or list(found.parent.glob("*.crdownload")):
+        assert time.monotonic() < until, f"no {name}"
+        time.sleep(0.05)
+    return found
+
+
+def test_an_export_is_asked_for_watched_and_downloaded(
+    browser: Any,
+    environment: dict[str, str],  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    with running(environment) as project:
+        browser.get(project.exports)
+        log_in(browser, project.password)
+        wait = WebDriverWait(browser, 30, poll_frequency=0.05)
+        wait.until(title_contains("Exports"))
+        for kind in ("xlsx", "csv"):
+            loaded(browser, project.exports)
+            browser.find_element("css selector", f"button[value={kind}]").click()
+            count = wait.until(lambda it: it.find_element("id", "count").text)
+            if kind == "xlsx":
+                assert re.fullmatch(r"(?!50,000)[\d,]+ of 50,000", count), "no progress was seen"
+            link = wait.until(lambda it: it.find_element("link text", "Download"))
+            assert browser.find_element("id", "state").text == "done"
+            assert browser.find_element("id", "count").text == "50,000 of 50,000"
+            assert browser.get_log("browser") == []
+            link.click()
+            saved = downloaded(tmp_path, f"readings.{kind}")
+            if kind == "csv":
+                lines = saved.read_text().splitlines()
+                assert (len(lines), lines[0]) == (50_001, "sensor,taken at,°C")
+            else:
+                book = openpyxl.load_workbook(saved, read_only=True)
+                assert sum(1 for _ in book.active.rows) == 50_001
+                book.close()
+        loaded(browser, project.exports)
+        browser.find_element("name", "sensor").send_keys("7")
+        browser.find_element("css selector", "button[value=csv]").click()
+        # Little is answered at once: the second file of that name.
+        assert len(downloaded(tmp_path, "readings (1).csv").read_text().splitlines()) == 1001
