@@ -31,7 +31,7 @@ class FileRequestAdmin(_ModelAdmin):
         "created_at",
         "last_error",
     )
-    list_filter = ("state", "file_type", "created_at")
+    list_filter = ("state", "file_type")
     list_select_related = ("requester",)
     search_fields = ("filename", "last_error")
     date_hierarchy = "created_at"
