@@ -40,6 +40,10 @@ def remove(
             time.sleep(sleep)
         if timeout is not None and time.monotonic() - began >= timeout:
             return
+        # It may have been given another token since the table was read.
+        seen = {"pk": request.pk, "state": request.state, "expires_at": request.expires_at}
+        if not FileRequest.objects.filter(**seen).exists():
+            continue
         pk = request.pk  # which Django takes from what it deletes
         try:
             request.delete()

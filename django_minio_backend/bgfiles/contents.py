@@ -39,10 +39,11 @@ class Output(io.BufferedIOBase):
         return self.size
 
     def write(self, data: Any) -> int:
+        length = memoryview(data).nbytes
         self._target.write(data)
-        self.size += memoryview(data).nbytes
+        self.size += length
         self._wrote()
-        return memoryview(data).nbytes
+        return length
 
 
 def new_name(request: FileRequest, filename: str) -> str:

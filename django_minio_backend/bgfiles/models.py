@@ -21,6 +21,12 @@ else:
     _QuerySet, _Manager = models.QuerySet, models.Manager
 
 
+def safe_filename(name: str) -> str:
+    """Return a filename without what could end a header or name another folder."""
+    printable = "".join(char for char in name if char.isprintable())
+    return PurePath(printable.replace("\\", "/")).name or "file"
+
+
 class State(models.TextChoices):
     QUEUED = "queued"
     RUNNING = "running"
@@ -136,12 +142,6 @@ class FileRequest(models.Model):
 
     def __str__(self) -> str:
         return f"{self.filename or self.file_type or 'file'} {self.id}"
-
-    @property
-    def safe_filename(self) -> str:
-        """The filename without what could end a header or name another folder."""
-        printable = "".join(char for char in self.filename if char.isprintable())
-        return PurePath(printable.replace("\\", "/")).name or "file"
 
     def report(self, done: int, total: int | None = None) -> None:
         """Tell how much of how much is done, in any unit, and keep the lease.

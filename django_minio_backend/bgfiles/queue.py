@@ -28,6 +28,8 @@ logger = logging.getLogger("django_minio_backend.bgfiles")
 
 #: Seconds that a request may go on after SIGTERM before it is given back.
 GRACE = 5.0
+# Windows has none: nothing can be waited for there.
+_HAS_TIMER = hasattr(signal, "setitimer")
 
 
 class Interrupted(BaseException):
@@ -124,11 +126,12 @@ class Stop:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT):
                 self._former[number] = signal.signal(number, self._ask)
-            self._former[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._end)
+            if _HAS_TIMER:
+                self._former[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._end)
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._former:
+        if self._former and _HAS_TIMER:
             signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in self._former.items():
             signal.signal(number, handler)
@@ -139,7 +142,7 @@ class Stop:
         self._busy = True
         try:
             if self.asked:  # since the loop looked
-                signal.setitimer(signal.ITIMER_REAL, GRACE)
+                self._set_timer()
             yield
         finally:
             self._busy = False
@@ -158,7 +161,12 @@ class Stop:
         if self._pausing or (self._busy and again):
             raise Interrupted
         if self._busy:
-            signal.setitimer(signal.ITIMER_REAL, GRACE)
+            self._set_timer()
+
+    def _set_timer(self) -> None:
+        if not _HAS_TIMER:
+            raise Interrupted
+        signal.setitimer(signal.ITIMER_REAL, GRACE)
 
     def _end(self, number: int, frame: FrameType | None) -> None:
         if self._busy:

@@ -9,7 +9,9 @@ from typing import Any
 from uuid import UUID
 
 from django.core.files.base import ContentFile, File
+from django.core.files.storage import Storage
 from django.core.signing import BadSignature
+from django.db import DatabaseError
 from django.utils import timezone, translation
 from django.utils.crypto import constant_time_compare
 
@@ -72,37 +74,44 @@ def attach_file(
     storage = request.filehandle.storage
     name = files.new_name(request, filename or request.filename)
     name = storage.save(name, File(contents))
-    try:
-        adopt(request, name, storage.size(name) if size is None else size, filename, content_type)
-    except BaseException:
-        files.discard(storage, name)
-        raise
+    adopt(request, name, size, filename, content_type)
 
 
 def adopt(
     request: FileRequest,
     name: str,
-    size: int,
+    size: int | None = None,
     filename: str | None = None,
     content_type: str | None = None,
     **values: Any,
 ) -> None:
-    """Make a stored file the request's, and the request done. Raises LeaseLost."""
+    """Make a stored file the request's, and the request done.
+
+    Raises LeaseLost. Where the row does not come to name the file, the file is deleted.
+    """
     former, storage = request.filehandle.name, request.filehandle.storage
     filename = filename or request.filename or PurePath(name).name
-    leases.finish(
-        request,
-        filehandle=name,
-        size=size,
-        filename=filename,
-        content_type=content_type
-        or request.content_type
-        or mimetypes.guess_type(filename)[0]
-        or "",
-        **values,
-    )
+    kind = content_type or request.content_type or mimetypes.guess_type(filename)[0] or ""
+    try:
+        values["size"] = storage.size(name) if size is None else size
+        values |= {"filehandle": name, "filename": filename, "content_type": kind}
+        leases.finish(request, **values)
+    except BaseException:
+        _withdraw(request, storage, name)
+        raise
     if former:
         files.discard(storage, former)
+
+
+def _withdraw(request: FileRequest, storage: Storage, name: str) -> None:
+    """Delete a file, unless its row names it: a connection may break after the commit."""
+    try:
+        named = FileRequest.objects.filter(pk=request.pk, filehandle=name).exists()
+    except DatabaseError:
+        files.logger.error("File request %s: nobody knows whether it has %s", request.pk, name)
+    else:
+        if not named:
+            files.discard(storage, name)
 
 
 def create_token(

@@ -27,7 +27,7 @@ from django.views.decorators.http import require_safe
 
 from django_minio_backend import MinioBackend
 from django_minio_backend.bgfiles import toolbox
-from django_minio_backend.bgfiles.models import FileRequest, State
+from django_minio_backend.bgfiles.models import FileRequest, State, safe_filename
 from django_minio_backend.bgfiles.patterns import registry
 from django_minio_backend.bgfiles.tokens import TokenSigner
 from django_minio_backend.ranges import Unsatisfiable, parse_range
@@ -154,7 +154,7 @@ def _redirected(
         {"response-content-type": _content_type(found)},
         expires=_LINK_EXPIRY,
         method="HEAD" if request.method == "HEAD" else "GET",
-        filename=found.safe_filename,
+        filename=safe_filename(found.filename),
     )
     return HttpResponseRedirect(link)
 
@@ -182,7 +182,9 @@ def _streamed(
     response = StreamingHttpResponse(body, status=206 if wanted else 200)
     response["Content-Type"] = _content_type(found)
     # Always a download: the browser is not to make a page of what somebody named.
-    response["Content-Disposition"] = content_disposition_header(True, found.safe_filename)
+    response["Content-Disposition"] = content_disposition_header(
+        True, safe_filename(found.filename)
+    )
     response["Content-Length"] = str(stop - start)
     response["Accept-Ranges"] = "bytes"
     if wanted:

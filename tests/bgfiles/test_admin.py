@@ -18,8 +18,10 @@ settings.configure(
     ALLOWED_HOSTS=["testserver"],
     INSTALLED_APPS=[
         "django.contrib.admin", "django.contrib.auth", "django.contrib.contenttypes",
-        "django.contrib.sessions", "django.contrib.messages", "django_minio_backend.bgfiles",
+        "django.contrib.sessions", "django.contrib.messages", "django.contrib.sites",
+        "django_minio_backend.bgfiles",
     ],
+    SITE_ID=1,
     MIDDLEWARE=[
         "django.contrib.sessions.middleware.SessionMiddleware",
         "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -52,7 +54,10 @@ from django_minio_backend.bgfiles import leases, toolbox
 from django_minio_backend.bgfiles.models import FileRequest
 from django_minio_backend.bgfiles.patterns import FullPattern, registry
 
-urlpatterns = [path("admin/", admin.site.urls)]
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("files/", include("django_minio_backend.bgfiles.urls")),
+]
 call_command("migrate", verbosity=0)
 user = User.objects.create_superuser("admin")
 client = Client()
@@ -141,6 +146,10 @@ assert not done.filehandle.storage.exists(name)
 )
 def test_the_admin(body: str) -> None:
     run(body)
+
+
+def test_links_name_the_site_where_there_are_sites() -> None:
+    run("assert FullPattern().get_download_url(done, 'x') == 'https://example.com/files/x/'")
 
 
 def test_the_package_works_without_background_files() -> None:

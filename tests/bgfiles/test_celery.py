@@ -23,11 +23,7 @@ worker = pytest.importorskip("celery.contrib.testing.worker")
 signals = pytest.importorskip("celery.signals")
 patterns = pytest.importorskip("django_minio_backend.bgfiles.patterns.celery")
 
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    # The worker's own, of its threads and of the broker's.
-    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning"),
-]
+pytestmark = pytest.mark.django_db(transaction=True)
 PATIENCE = 30.0
 
 
@@ -48,11 +44,18 @@ def finished() -> Iterator[list[Event]]:
     waiting = iter(events)
 
     def ended(**kwargs: Any) -> None:
-        connections.close_all()
+        # Django leaves a connection to a database in memory open, and its thread ends.
+        for connection in connections.all(initialized_only=True):
+            connection._close()  # type: ignore[attr-defined]
         next(waiting).set()
 
-    signals.task_postrun.connect(ended, weak=False)
+    def leave_logging_alone(**kwargs: Any) -> None:
+        """Being there is enough."""
+
+    signals.task_postrun.connect(ended)
+    signals.setup_logging.connect(leave_logging_alone)
     yield events
+    signals.setup_logging.disconnect(leave_logging_alone)
     signals.task_postrun.disconnect(ended)
 
 
@@ -65,19 +68,7 @@ def app(finished: list[Event]) -> Iterator[Any]:
         yield made
 
 
-def test_a_request_is_done_by_a_worker(
-    memory: None, user: User, app: Any, finished: list[Event]
-) -> None:
-    registry.register(Export, ["numbers"])
-    delayed, _ = Export("n.csv").respond_to(http(user, "post", data={"n": 11}))
-    assert delayed
-    assert finished[0].wait(PATIENCE)
-    request = FileRequest.objects.get()
-    assert (request.state, request.attempts) == (State.DONE, 1)
-    assert stored(request).endswith(b"10\r\n")
-
-
-def test_a_request_that_fails_is_sent_again(
+def test_a_real_worker_does_a_request_and_tries_again_what_failed(
     memory: None,
     user: User,
     app: Any,
@@ -92,6 +83,7 @@ def test_a_request_that_fails_is_sent_again(
         assert event.wait(PATIENCE)
     request = FileRequest.objects.get()
     assert (request.state, request.attempts) == (State.DONE, 2)
+    assert stored(request).endswith(b"10\r\n")
 
 
 def test_a_task_that_comes_twice_does_the_request_once(
@@ -115,7 +107,7 @@ def test_a_retry_waits_as_long_as_the_queue_says(
     monkeypatch.setattr(Export, "fails", 1)
     registry.register(Export, ["numbers"])
     patterns.create_file.apply([str(queued.pk)])
-    assert 50 < sent[0] <= 60
+    assert 50 < sent[0] <= 61
     assert FileRequest.objects.get().run_after > timezone.now()
 
 

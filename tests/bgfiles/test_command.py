@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from django_minio_backend.bgfiles import leases, toolbox
+from django_minio_backend.bgfiles import cleaning, leases, toolbox
 from django_minio_backend.bgfiles.models import FileRequest, State
 from tests.bgfiles.conftest import Numbers
 
@@ -156,3 +156,15 @@ def test_deleting_many_takes_the_files_along(done: FileRequest) -> None:
     storage: Any = done.filehandle.storage
     assert FileRequest.objects.all().delete() == (1, {"bgfiles.FileRequest": 1})
     assert storage.listdir("bgfiles")[1] == []
+
+
+def test_clean_leaves_what_was_given_another_token_meanwhile(expired: FileRequest) -> None:
+    found = list(cleaning.expired(timedelta(0)))
+
+    class Stale:
+        def iterator(self, chunk_size: int) -> list[FileRequest]:
+            return found
+
+    toolbox.create_token(expired)
+    assert list(cleaning.remove(Stale())) == []  # type: ignore[arg-type]
+    assert FileRequest.objects.exists()

@@ -217,15 +217,6 @@ def test_names_in_emails_are_escaped_and_stay_one_line(
     assert html.startswith("<b>&lt;i&gt;\r\nBcc: x.csv</b> <a href='https://example.com/get/")
 
 
-def test_links_in_emails_name_the_site_where_there_are_sites(
-    queued: FileRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from django_minio_backend.bgfiles.patterns import notices
-
-    monkeypatch.setattr(notices, "current_host", lambda: "example.com")
-    assert Numbers().get_download_url(queued, "x") == "https://example.com/files/x/"
-
-
 def test_the_requesters_language_and_time_zone_are_spoken(
     memory: None, user: User, mailoutbox: list[Any]
 ) -> None:

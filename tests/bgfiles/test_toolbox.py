@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.core.signing import BadSignature, SignatureExpired
+from django.db import OperationalError
 from django.utils import timezone, translation
 
 from django_minio_backend.bgfiles import leases, toolbox
@@ -198,3 +199,30 @@ def test_making_a_token_writes_nothing_else_of_the_row(done: FileRequest) -> Non
     toolbox.create_token(done)
     assert FileRequest.objects.get().last_error == "kept"
     assert Numbers.handle(done) is False
+
+
+def test_a_file_stays_that_its_row_names_though_the_connection_broke(
+    memory: None, queued: FileRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish = leases.finish
+
+    def broken(*args: Any, **values: Any) -> None:
+        finish(*args, **values)
+        raise OperationalError("the connection broke")
+
+    monkeypatch.setattr(leases, "finish", broken)
+    with pytest.raises(OperationalError):
+        toolbox.attach_file(queued, b"1", filename="1.txt")
+    assert stored(FileRequest.objects.get()) == b"1"
+
+
+def test_a_file_goes_whose_row_could_not_be_written(
+    memory: None, queued: FileRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: Any, **values: Any) -> None:
+        raise OperationalError("the connection broke")
+
+    monkeypatch.setattr(leases, "finish", broken)
+    with pytest.raises(OperationalError):
+        toolbox.attach_file(queued, b"1", filename="1.txt")
+    assert queued.filehandle.storage.listdir("bgfiles")[1] == []

@@ -22,7 +22,8 @@ def create_file(self: Any, pk: str) -> None:
         return
     queue.perform(request)
     if request.state == State.QUEUED:
-        seconds = (request.run_after - timezone.now()).total_seconds()
+        # A message that comes early finds nothing due.
+        seconds = (request.run_after - timezone.now()).total_seconds() + 1
         self.apply_async([pk], countdown=max(0.0, seconds))
 
 

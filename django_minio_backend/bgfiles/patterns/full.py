@@ -13,7 +13,7 @@ from django.shortcuts import render
 from django.utils.http import content_disposition_header
 
 from django_minio_backend.bgfiles import contents, leases, toolbox
-from django_minio_backend.bgfiles.models import FileRequest
+from django_minio_backend.bgfiles.models import FileRequest, safe_filename
 from django_minio_backend.bgfiles.patterns.criteria import Criteria, Dataset
 from django_minio_backend.bgfiles.patterns.notices import EmailNotice
 from django_minio_backend.bgfiles.tokens import TokenSigner
@@ -102,8 +102,8 @@ class FullPattern(EmailNotice):
 
     def respond_with_file(self, http_request: HttpRequest, dataset: Dataset) -> HttpResponse:
         response = HttpResponse(content_type=self.get_content_type() or "application/octet-stream")
-        disposition = content_disposition_header(True, self.get_filename()) or "attachment"
-        response["Content-Disposition"] = disposition
+        filename = safe_filename(self.get_filename())
+        response["Content-Disposition"] = content_disposition_header(True, filename)
         self.write_bytes(dataset, contents.Output(response, lambda: None))
         return response
 
@@ -173,23 +173,13 @@ class FullPattern(EmailNotice):
         dataset = Dataset(criteria, self.get_items(criteria), file_request=file_request)
         filename = self.get_filename() or file_request.filename
         storage = file_request.filehandle.storage
+        expires = toolbox.expiry(self.get_signer())
         name = contents.new_name(file_request, filename)
         with contents.written(storage, name) as target:
             output = contents.Output(target, partial(leases.renew, file_request))
             self.write_bytes(dataset, output)
-        try:
-            expires = toolbox.expiry(self.get_signer())
-            toolbox.adopt(
-                file_request,
-                name,
-                output.size,
-                filename,
-                self.get_content_type(),
-                expires_at=expires,
-            )
-        except BaseException:
-            contents.discard(storage, name)
-            raise
+        kind = self.get_content_type()
+        toolbox.adopt(file_request, name, output.size, filename, kind, expires_at=expires)
 
     def _notify(self, file_request: FileRequest) -> None:
         create = toolbox.create_token if self.is_requester_only() else toolbox.create_general_token

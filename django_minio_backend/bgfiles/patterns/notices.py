@@ -51,8 +51,11 @@ class EmailNotice:
         if self.download_url is not None:
             return self.download_url % {"token": token}
         path = reverse("bgfiles:serve", kwargs={"token": token})
-        host = current_host()
-        return f"https://{host}{path}" if host else path
+        if not apps.is_installed("django.contrib.sites"):
+            return path
+        from django.contrib.sites.models import Site
+
+        return f"https://{Site.objects.get_current().domain}{path}"
 
     def send_notification(self, file_request: FileRequest, token: str) -> int:
         """Send the e-mail and return how many were sent. Raises what the mail backend does."""
@@ -71,12 +74,3 @@ class EmailNotice:
             recipients,
             html_message=str(html) % escaped if html else None,
         )
-
-
-def current_host() -> str:
-    """Return the host of `django.contrib.sites`; nothing where that is not installed."""
-    if not apps.is_installed("django.contrib.sites"):
-        return ""
-    from django.contrib.sites.models import Site
-
-    return str(Site.objects.get_current().domain)
