@@ -12,6 +12,7 @@ from django.core.files.base import ContentFile, File
 from django.core.files.storage import Storage
 from django.core.signing import BadSignature
 from django.db import DatabaseError
+from django.db.models import Q
 from django.utils import timezone, translation
 from django.utils.crypto import constant_time_compare
 
@@ -134,9 +135,10 @@ def create_general_token(
     """Return a token for whoever has it, and let the file live as long as the token."""
     signer = signer or default_signer()
     if expires := expiry(signer):
-        # The longest of its tokens counts.
-        request.expires_at = max(expires, request.expires_at or expires)
-        request.save(update_fields=["expires_at"])
+        # The longest of its tokens counts, whoever made it.
+        shorter = Q(expires_at=None) | Q(expires_at__lt=expires)
+        FileRequest.objects.filter(shorter, pk=request.pk).update(expires_at=expires)
+        request.refresh_from_db(fields=["expires_at"])
     return sign(request, data, signer)
 
 

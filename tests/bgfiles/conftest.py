@@ -91,12 +91,12 @@ def anywhere(request: pytest.FixtureRequest, place: Callable[[str], None]) -> st
 
 @pytest.fixture
 def user(db: None) -> User:
-    return User.objects.create_user("ann", "ann@example.com", "secret")
+    return User.objects.create_user("ann", "ann@example.com")
 
 
 @pytest.fixture
 def other(db: None) -> User:
-    return User.objects.create_user("bob", "bob@example.com", "secret")
+    return User.objects.create_user("bob", "bob@example.com")
 
 
 @pytest.fixture

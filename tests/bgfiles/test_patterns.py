@@ -191,6 +191,17 @@ def test_an_email_that_fails_does_not_make_the_file_again(
     assert not FileRequest.objects.to_handle().exists()
 
 
+def test_an_email_that_is_interrupted_is_recorded(memory: None, queued: FileRequest) -> None:
+    class Slow(Numbers):
+        def get_email_recipients(self, file_request: FileRequest) -> list[str]:
+            raise queue.Interrupted
+
+    registry.register(Slow, ["numbers"])
+    assert list(queue.work()) == []
+    found = FileRequest.objects.get()
+    assert (found.state, found.last_error) == (State.DONE, "Interrupted: ")
+
+
 def test_nobody_is_written_to_without_a_subject_or_an_address(
     memory: None, user: User, mailoutbox: list[Any]
 ) -> None:

@@ -112,6 +112,13 @@ def test_a_file_lives_as_long_as_the_longest_of_its_tokens(done: FileRequest) ->
     assert done.expires_at == longest
 
 
+def test_a_stale_row_does_not_shorten_a_files_life(done: FileRequest) -> None:
+    stale = FileRequest.objects.get()
+    toolbox.create_token(done, signer=toolbox.Signer(max_age=500_000))
+    toolbox.create_token(stale)
+    assert stale.expires_at == FileRequest.objects.get().expires_at == done.expires_at
+
+
 def test_tokens_without_an_age_let_the_file_live(db: None, memory: None) -> None:
     request = toolbox.add_request()
     toolbox.attach_file(request, b"1", filename="1.txt")

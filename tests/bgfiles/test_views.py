@@ -157,6 +157,18 @@ def test_ranges_are_served(
         assert response["Content-Length"] == str(len(content))
 
 
+def test_a_download_goes_on_only_while_the_file_is_the_same(done: FileRequest, user: User) -> None:
+    token = toolbox.create_token(done)
+    etag = serve_file(http(user), token)["ETag"]
+
+    def further() -> Any:
+        return serve_file(http(user, HTTP_RANGE="bytes=3-", HTTP_IF_RANGE=etag), token)
+
+    assert (further().status_code, body(further())) == (206, CONTENT[3:])
+    toolbox.attach_file(done, b"another content")
+    assert (further().status_code, body(further())) == (200, b"another content")
+
+
 def test_head_is_answered_without_opening_the_file(done: FileRequest, user: User) -> None:
     response: Any = serve_file(http(user, "head"), toolbox.create_token(done))
     assert (response.status_code, response["Content-Length"], body(response)) == (200, "9", b"")

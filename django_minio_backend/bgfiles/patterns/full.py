@@ -186,8 +186,10 @@ class FullPattern(EmailNotice):
         try:
             token = create(file_request, signer=self.get_signer())
             self.send_notification(file_request, token)
-        except Exception as error:
+        except BaseException as error:
             # The file is there: making it again would not help.
             logger.exception("File request %s: no e-mail was sent", file_request.pk)
             file_request.last_error = leases.described(error)
             file_request.save(update_fields=["last_error"])
+            if not isinstance(error, Exception):
+                raise
