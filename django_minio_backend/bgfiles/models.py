@@ -24,7 +24,7 @@ else:
 def safe_filename(name: str) -> str:
     """Return a filename without what could end a header or name another folder."""
     printable = "".join(char for char in name if char.isprintable())
-    return PurePath(printable.replace("\\", "/")).name or "file"
+    return PurePath(printable.replace("\\", "/")).name.lstrip(".") or "file"
 
 
 class State(models.TextChoices):
