@@ -13,6 +13,7 @@ INSTALLED_APPS = [
     "django_minio_backend.bgfiles",
     "django.contrib.staticfiles",
     "tests.library",
+    "tests.logins",
 ]
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
 # Since Django 6.1 there is no default one.

@@ -33,7 +33,7 @@ from django_minio_backend.bgfiles.views import (
     serve_file,
 )
 from tests.bgfiles.conftest import body, http
-from tests.library.models import LoginEvent
+from tests.logins.models import LoginEvent
 
 openpyxl = pytest.importorskip("openpyxl")
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("memory")]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db import models
 
 from django_minio_backend import iso_date_prefix
@@ -42,15 +40,3 @@ class Film(Work):
     """A default manager that shows nothing must not make its files orphans."""
 
     objects = Hidden()
-
-
-class LoginEvent(models.Model):
-    """What the exports of background files are of: see tests/bgfiles."""
-
-    user = models.ForeignKey("auth.User", on_delete=models.CASCADE, blank=True, null=True)
-    succeeded = models.BooleanField(default=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        self.succeeded = bool(self.user_id)
-        super().save(*args, **kwargs)
