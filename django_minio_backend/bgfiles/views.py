@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Generator
 from typing import Any
 from uuid import UUID
 
+from asgiref.sync import sync_to_async
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.core.files.storage import Storage
+from django.core.handlers.asgi import ASGIRequest
 from django.core.signing import BadSignature, SignatureExpired
 from django.http import (
     Http404,
@@ -182,7 +184,8 @@ def _streamed(
         return HttpResponse(status=416, headers={"Content-Range": str(error)})
     start, stop = wanted or (0, size)
     # A body that is never read must not leave a file open: it is opened when it is read.
-    body = iter(()) if request.method == "HEAD" else _blocks(storage, name, start, stop)
+    blocks = _blocks(storage, name, start, start if request.method == "HEAD" else stop)
+    body = _awaited(blocks) if isinstance(request, ASGIRequest) else blocks
     response = StreamingHttpResponse(body, status=206 if wanted else 200)
     response["Content-Type"] = _content_type(found)
     # Always a download: the browser is not to make a page of what somebody named.
@@ -197,12 +200,24 @@ def _streamed(
     return response
 
 
-def _blocks(storage: Storage, name: str, start: int, stop: int) -> Iterator[bytes]:
+def _blocks(storage: Storage, name: str, start: int, stop: int) -> Generator[bytes, None, None]:
+    if start == stop:
+        return
     with storage.open(name) as file:
         file.seek(start)
         while start < stop and (block := file.read(min(_BLOCK, stop - start))):
             start += len(block)
             yield block
+
+
+async def _awaited(blocks: Generator[bytes, None, None]) -> AsyncIterator[bytes]:
+    """Yield blocks as they are read: of a plain iterator ASGI would first make a list."""
+    following = sync_to_async(lambda: next(blocks, b""))
+    try:
+        while block := await following():
+            yield block
+    finally:
+        await sync_to_async(blocks.close)()
 
 
 @never_cache

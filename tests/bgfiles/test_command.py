@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from django_minio_backend.bgfiles import cleaning, leases, toolbox
 from django_minio_backend.bgfiles.models import FileRequest, State
+from django_minio_backend.bgfiles.patterns import registry
 from tests.bgfiles.conftest import Numbers
 
 pytestmark = pytest.mark.django_db
@@ -62,6 +63,16 @@ def test_process_goes_on_after_a_failure_that_is_tried_again(memory: None, user:
     assert "MultiValueDictKeyError" in bad
     assert good.endswith("done, 3 bytes")
     assert summary == "1 done, 0 failed."
+
+
+def test_process_says_what_it_lost(memory: None, queued: FileRequest) -> None:
+    class Robbed:
+        def handle(self, file_request: FileRequest) -> None:
+            FileRequest.objects.update(lease="another")
+            toolbox.attach_file(file_request, b"1", filename="1.txt")
+
+    registry.register(Robbed(), ["numbers"])
+    assert "lost to another worker" in run("process")
 
 
 def test_process_exits_with_1_when_something_failed_for_good(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 from datetime import timedelta
 from typing import Any
 
@@ -227,8 +228,6 @@ def test_work_ends_after_so_many_items_or_so_long(memory: None, user: User) -> N
 
 
 def test_signals_are_as_before_when_the_work_is_done(db: None) -> None:
-    import signal
-
     numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)
     before = [signal.getsignal(number) for number in numbers]
     list(queue.work())

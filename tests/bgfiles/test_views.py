@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable
 from datetime import timedelta
@@ -7,12 +8,13 @@ from typing import Any
 
 import pytest
 import urllib3
+from asgiref.sync import async_to_sync
 from django.contrib.auth.models import User
 from django.http import Http404
-from django.test import Client
+from django.test import AsyncClient, Client
 from django.utils import timezone
 
-from django_minio_backend.bgfiles import leases, toolbox
+from django_minio_backend.bgfiles import leases, toolbox, views
 from django_minio_backend.bgfiles.models import FileRequest
 from django_minio_backend.bgfiles.patterns import registry
 from django_minio_backend.bgfiles.views import (
@@ -21,6 +23,7 @@ from django_minio_backend.bgfiles.views import (
     UserIsNotRequester,
     download,
     serve_file,
+    status,
 )
 from tests.bgfiles.conftest import Numbers, body, http
 from tests.conftest import Buckets
@@ -169,6 +172,19 @@ def test_a_download_goes_on_only_while_the_file_is_the_same(done: FileRequest, u
     assert (further().status_code, body(further())) == (200, b"another content")
 
 
+def test_asgi_gets_the_blocks_one_by_one(
+    done: FileRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "_BLOCK", 4)
+    url = f"/files/{toolbox.create_general_token(done)}/"
+
+    async def fetched() -> list[bytes]:
+        response: Any = await AsyncClient().get(url)
+        return [block async for block in response.streaming_content]
+
+    assert async_to_sync(fetched)() == [b"0\r\n1", b"\r\n2\r", b"\n"]
+
+
 def test_head_is_answered_without_opening_the_file(done: FileRequest, user: User) -> None:
     response: Any = serve_file(http(user, "head"), toolbox.create_token(done))
     assert (response.status_code, response["Content-Length"], body(response)) == (200, "9", b"")
@@ -236,12 +252,8 @@ def test_the_apps_own_urls_are_reversed_and_refuse_strangers(
 
 
 def polled(asking: Any, **named: Any) -> Any:
-    from django_minio_backend.bgfiles.views import status
-
     response = status(asking, **named)
     assert "no-store" in response["Cache-Control"]
-    import json
-
     return json.loads(response.content)
 
 
@@ -264,8 +276,6 @@ def test_polling_does_not_let_the_file_live_longer(done: FileRequest, user: User
 
 
 def test_nobody_else_sees_how_far_it_is(queued: FileRequest, other: User) -> None:
-    from django_minio_backend.bgfiles.views import status
-
     for somebody in (other, None):
         with pytest.raises(Http404):
             status(http(somebody), pk=queued.pk)

@@ -108,4 +108,6 @@ def _outcome(request: FileRequest) -> str:
         return f"done, {request.size:,} bytes" if request.size is not None else "done"
     if request.state == State.FAILED:
         return f"failed, {request.last_error}"
+    if request.state == State.RUNNING:
+        return "lost to another worker"
     return f"failed, to be tried again after {request.run_after:%H:%M:%S}; {request.last_error}"
