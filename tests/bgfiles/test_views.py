@@ -14,7 +14,7 @@ from django.http import Http404
 from django.test import AsyncClient, Client
 from django.utils import timezone
 
-from django_minio_backend.bgfiles import leases, toolbox, views
+from django_minio_backend.bgfiles import leases, serving, toolbox
 from django_minio_backend.bgfiles.models import FileRequest
 from django_minio_backend.bgfiles.patterns import registry
 from django_minio_backend.bgfiles.views import (
@@ -175,7 +175,7 @@ def test_a_download_goes_on_only_while_the_file_is_the_same(done: FileRequest, u
 def test_asgi_gets_the_blocks_one_by_one(
     done: FileRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(views, "_BLOCK", 4)
+    monkeypatch.setattr(serving, "_BLOCK", 4)
     url = f"/files/{toolbox.create_general_token(done)}/"
 
     async def fetched() -> list[bytes]:
