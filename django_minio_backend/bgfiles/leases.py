@@ -1,22 +1,29 @@
 """Who works on a request: each change of state holds only if nobody else made one before.
 
-Every function is one UPDATE that compares what it expects with what is in the row.
+Every change is one UPDATE that compares what it expects with what is in the row.
 """
 
 from __future__ import annotations
 
+import logging
 import secrets
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
+from django.db import DatabaseError, connections
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from django_minio_backend.bgfiles import conf
 from django_minio_backend.bgfiles.models import FileRequest, State
 
-#: A worker that has neither written nor reported for so long is taken for dead.
+logger = logging.getLogger("django_minio_backend.bgfiles")
+
+#: A worker that has not been heard of for so long is taken for dead.
 LEASE = timedelta(minutes=15)
 MAX_ATTEMPTS = 5
 #: The second attempt waits so long, each further one twice as long as the one before.
@@ -71,6 +78,34 @@ def renew(request: FileRequest) -> None:
         values["leased_until"] = timezone.now() + LEASE
     if not _change(request, _ours(request), **values):
         raise LeaseLost(f"{request} is not ours any more")
+
+
+@contextmanager
+def kept(request: FileRequest) -> Iterator[None]:
+    """Prolong the lease while a block runs, however long it does so without a word."""
+    ended = threading.Event()
+    thread = threading.Thread(
+        target=_prolong, args=(_ours(request), ended), name="lease", daemon=True
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _prolong(rows: QuerySet[FileRequest], ended: threading.Event) -> None:
+    try:
+        while not ended.wait(LEASE.total_seconds() / 3):
+            try:
+                if not rows.update(leased_until=timezone.now() + LEASE):
+                    return
+            except DatabaseError as error:
+                logger.warning("A lease was not prolonged: %s", type(error).__name__)
+                connections[rows.db].close_if_unusable_or_obsolete()
+    finally:
+        connections.close_all()  # this thread's own
 
 
 def finish(request: FileRequest, **values: Any) -> None:

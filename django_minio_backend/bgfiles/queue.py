@@ -64,7 +64,7 @@ def perform(request: FileRequest) -> None:
     """Do a request that is ours. Its failure is recorded and logged, and not raised."""
     handler = registry.handlers[request.file_type]
     try:
-        with _as_requester(request):
+        with _as_requester(request), leases.kept(request):
             handler.handle(request)
         if leases.is_held(request):
             raise RuntimeError("the handler attached no file")

@@ -194,6 +194,28 @@ print("passed over")
     assert claimed == "passed over\n"
 
 
+def test_a_worker_that_says_nothing_for_long_keeps_its_request(site: Site) -> None:
+    kept = site.script(
+        """
+import time
+leases.LEASE = timedelta(seconds=0.3)
+toolbox.add_request('', 'quick')
+request = queue.claim()
+began = request.leased_until
+row = FileRequest.objects.filter(pk=request.pk)
+with leases.kept(request):
+    until = time.monotonic() + 30
+    while row.get().leased_until < began + 3 * leases.LEASE:
+        assert time.monotonic() < until and queue.claim() is None
+        time.sleep(0.02)
+leases.give_back(request)
+assert row.get().leased_until is None
+print("kept")
+"""
+    )
+    assert kept == "kept\n"
+
+
 @on_sqlite
 def test_a_second_signal_gives_a_request_back_at_once_and_uncounted(
     site: Site, worker: Callable[..., subprocess.Popen[str]]

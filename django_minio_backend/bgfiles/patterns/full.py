@@ -150,8 +150,11 @@ class FullPattern(EmailNotice):
         failure is recorded and raised, and the request is tried again later. The e-mail is sent
         once at most; that it was not is logged, and in the request's `last_error`.
         """
-        if not file_request.held and not leases.take(file_request):
-            return False
+        if not file_request.held:
+            if not leases.take(file_request):
+                return False
+            with leases.kept(file_request):
+                return self.create_file(file_request)
         if self.is_requester_only() and file_request.requester_id is None:
             leases.fail(file_request, "its requester is gone")
             return False
