@@ -40,9 +40,8 @@ class Bucket(Place):
         return ("bucket", self.storage.bucket), self._prefix
 
     @property
-    def origin(self) -> str:
-        known = f"{self.storage.options.endpoint.url}/{self.storage.bucket}/{self._prefix}"
-        return hashlib.sha256(known.encode()).hexdigest()[:16]
+    def server(self) -> str:
+        return self.storage.options.endpoint.url
 
     @property
     def _prefix(self) -> str:

@@ -80,10 +80,15 @@ class Place:
         return ("bucket", bucket), f"{location}/" if location else ""
 
     @property
+    def server(self) -> str:
+        """The address of the server, "" where there is none."""
+        return str(getattr(self.storage, "endpoint_url", None) or "").rstrip("/")
+
+    @property
     def origin(self) -> str:
         """What the place is known by in another process, for marks; it tells nothing else."""
         holder, prefix = self.root
-        known = self.alias if isinstance(holder, int) else f"{holder}{prefix}"
+        known = self.alias if isinstance(holder, int) else f"{self.server}{holder}{prefix}"
         return hashlib.sha256(known.encode()).hexdigest()[:16]
 
     def items(self, prefix: str) -> Iterator[Item]:

@@ -84,26 +84,21 @@ class Transfer:
     @classmethod
     def between(cls, source: str, target: str, **options: bool) -> Transfer:
         made = cls(place_of(source), place_of(target), **options)
-        if made.overlaps and made._on_one_server:
+        if made._overlaps and made.source.server == made.target.server:
             raise ConfigurationError(
                 f"'{source}' and '{target}' are one place, or one in the other."
             )
         return made
 
     @property
-    def overlaps(self) -> bool:
-        """Whether one may be within the other: of a bucket's name, since a server has many."""
+    def _overlaps(self) -> bool:
         (one, here), (other, there) = self.source.root, self.target.root
         return one == other and (here.startswith(there) or there.startswith(here))
 
     @property
-    def _on_one_server(self) -> bool:
-        endpoints = {
-            place.storage.options.endpoint
-            for place in (self.source, self.target)
-            if isinstance(place, Bucket)
-        }
-        return len(endpoints) < 2
+    def may_be_nested(self) -> bool:
+        """Whether one may be within the other, since a server may have two addresses."""
+        return self._overlaps and self.source.root != self.target.root
 
     @property
     def _raw(self) -> bool:

@@ -31,6 +31,7 @@ from tests.conftest import Buckets, Recorder
 from tests.hostile import closed_port
 from tests.library.models import Book
 from tests.test_uploads import MIB
+from tools.minio_server import Server
 
 pytestmark = pytest.mark.django_db
 BACKEND = "django_minio_backend.models.MinioBackend"
@@ -581,6 +582,8 @@ def test_places_that_are_one_are_refused(aliases: Any, disk: Path, buckets: Buck
     for target in ("default", "inside"):
         assert "are one place, or one in the other" in copy("default", target)[1]
     assert "are one place, or one in the other" in copy("disk", "folder")[1]
+    aliases(theirs=django_storages(buckets, bucket_name=buckets.private, location="b"))
+    assert "are one place, or one in the other" in copy("theirs", "default")[1]
     assert "'nowhere' is not in STORAGES, which has: default" in copy("default", "nowhere")[1]
     assert "is a DualReadStorage: name one of its two" in copy("default", "dual")[1]
 
@@ -688,6 +691,18 @@ def test_what_is_stored_compressed_comes_to_a_folder_as_it_was(
     assert stored.size == stored.content_size == 500
 
 
+def django_storages(buckets: Buckets, **options: Any) -> dict[str, Any]:
+    """Return the public bucket as django-storages knows it."""
+    pytest.importorskip("storages.backends.s3")
+    given = {
+        "endpoint_url": f"http://{buckets.options['MINIO_ENDPOINT'].rpartition('/')[2]}",
+        "access_key": buckets.options["MINIO_ACCESS_KEY"],
+        "secret_key": buckets.options["MINIO_SECRET_KEY"],
+        "bucket_name": buckets.public,
+    }
+    return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": {**given, **options}}
+
+
 @pytest.mark.parametrize("overwrites", [True, False])
 def test_django_storages_is_as_good_an_end_as_any(
     disk: Path,
@@ -696,15 +711,7 @@ def test_django_storages_is_as_good_an_end_as_any(
     monkeypatch: pytest.MonkeyPatch,
     overwrites: bool,
 ) -> None:
-    pytest.importorskip("storages.backends.s3")
-    options = {
-        "endpoint_url": f"http://{buckets.options['MINIO_ENDPOINT'].rpartition('/')[2]}",
-        "access_key": buckets.options["MINIO_ACCESS_KEY"],
-        "secret_key": buckets.options["MINIO_SECRET_KEY"],
-        "bucket_name": buckets.public,
-        "file_overwrite": overwrites,
-    }
-    aliases(theirs={"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options})
+    aliases(theirs=django_storages(buckets, file_overwrite=overwrites))
     assert copy("disk", "theirs") == ("3 copied (4\xa0bytes).\n", "")
     assert copy("theirs", "default") == ("3 copied (4\xa0bytes).\n", "")
     assert content("default") == content("disk")
@@ -790,6 +797,10 @@ def test_a_bucket_by_another_address_is_not_cleared(aliases: Any, buckets: Bucke
     storages["default"].save("a/b.txt", ContentFile(b"x"))
     assert "have buckets of one name" in copy("within", "default", **EXTRA)[1]
     assert "have buckets of one name" in copy("default", "within", **EXTRA)[1]
+    theirs = django_storages(buckets, bucket_name=buckets.private, location="a")
+    theirs["OPTIONS"]["endpoint_url"] = f"http://localhost:{port}"
+    aliases(theirs=theirs)
+    assert "have buckets of one name" in copy("theirs", "default", **EXTRA)[1]
     assert set(content("default")) == {"a/b.txt"}
 
 
@@ -922,16 +933,8 @@ def test_the_same_text_compressed_and_not_is_the_same(aliases: Any, buckets: Buc
 def test_django_storages_keeps_types_and_may_compress(
     aliases: Any, buckets: Buckets, disk: Path
 ) -> None:
-    pytest.importorskip("storages.backends.s3")
-    options = {
-        "endpoint_url": f"http://{buckets.options['MINIO_ENDPOINT'].rpartition('/')[2]}",
-        "access_key": buckets.options["MINIO_ACCESS_KEY"],
-        "secret_key": buckets.options["MINIO_SECRET_KEY"],
-        "bucket_name": buckets.public,
-        "gzip": True,
-        "gzip_content_types": ["text/x-own"],
-    }
-    aliases(theirs={"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options})
+    gzip = {"gzip": True, "gzip_content_types": ["text/x-own"]}
+    aliases(theirs=django_storages(buckets, **gzip))
     storages["default"].s3.put(  # type: ignore[attr-defined]
         "t.own", b"text " * 100, {"Content-Type": "text/x-own"}
     )
@@ -959,3 +962,20 @@ def test_names_that_no_object_has_are_told(disk: Path) -> None:
     write(disk, "a\\b.txt", b"x")
     assert "SuspiciousFileOperation: No object that Django opens" in copy("disk", "default")[1]
     assert "a/b.txt" not in content("default")
+
+
+def test_buckets_of_one_name_on_two_servers_are_two(
+    aliases: Any, buckets: Buckets, other_server: Server
+) -> None:
+    keys = {
+        "MINIO_ACCESS_KEY": other_server.access_key,
+        "MINIO_SECRET_KEY": other_server.secret_key,
+    }
+    options = {**buckets.options, **keys, "MINIO_ENDPOINT": other_server.endpoint}
+    aliases(theirs={"BACKEND": BACKEND, "OPTIONS": options})
+    MinioBackend(storage_name="theirs").check_bucket_existence()
+    storages["default"].save("a.txt", ContentFile(b"x"))
+    storages["theirs"].save("extra.txt", ContentFile(b"x"))
+    assert copy("default", "theirs", **EXTRA)[0].startswith("1 extra deleted.")
+    assert content("theirs") == {"a.txt": b"x"}
+    storages["theirs"].delete("a.txt")

@@ -231,7 +231,7 @@ class Command(BaseCommand):
 
 def _refuse_to_delete(moving: Transfer) -> None:
     target = moving.target
-    if moving.overlaps:
+    if moving.may_be_nested:
         raise CommandError(
             f"'{moving.source.alias}' and '{target.alias}' have buckets of one name, which may be "
             "one bucket: --delete-extra would delete the source."
