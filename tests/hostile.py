@@ -48,6 +48,9 @@ class Hostile(socketserver.ThreadingTCPServer):
         self.clock_ahead = 0.0  # seconds
         super().__init__(("127.0.0.1", 0), _Handler)
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that hangs up is what tests are about."""
+
     @property
     def endpoint(self) -> str:
         return f"127.0.0.1:{self.server_address[1]}"
