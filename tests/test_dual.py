@@ -13,7 +13,7 @@ import pytest
 from django.core import signing
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage, storages
+from django.core.files.storage import FileSystemStorage, default_storage, storages
 from django.core.management import call_command
 from django.db.migrations.writer import MigrationWriter
 from django.test import Client as Browser
@@ -230,3 +230,31 @@ def test_a_row_is_missing_only_where_neither_has_its_file(
                 **narrowed,
             )
             assert [row.split(",")[-1] for row in out.getvalue().split()[1:]] == ["folder/none.txt"]
+
+
+def test_a_deletion_that_fails_leaves_the_file_as_it_was(
+    moving: DualReadStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(storage: object, name: str) -> None:
+        raise PermissionError(13, "Read-only")
+
+    monkeypatch.setattr(FileSystemStorage, "delete", refuse)
+    with pytest.raises(PermissionError):
+        moving.delete("folder/both.txt")
+    with moving.open("folder/both.txt") as file:
+        assert file.read() == b"new"
+
+
+def test_an_error_of_a_storages_own_is_asked_about(
+    moving: DualReadStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class OwnError(Exception):
+        pass
+
+    def fail(storage: MinioBackend, name: str) -> int:
+        raise OwnError
+
+    monkeypatch.setattr(MinioBackend, "size", fail)
+    assert moving.size("folder/old.txt") == 3
+    with pytest.raises(OwnError):
+        moving.size("folder/new.txt")
