@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-_ONE_RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.IGNORECASE)
+# More digits than any size has are none that `int` should be asked to read.
+_ONE_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.IGNORECASE)
 
 
 class Unsatisfiable(ValueError):

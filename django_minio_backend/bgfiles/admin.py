@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from django_minio_backend.bgfiles import leases
-from django_minio_backend.bgfiles.models import FileRequest
+from django_minio_backend.bgfiles.models import FileRequest, State, database_of
 from django_minio_backend.bgfiles.patterns import registry
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class FileRequestAdmin(_ModelAdmin):
     search_fields = ("filename", "last_error")
     date_hierarchy = "created_at"
     exclude = ("filehandle", "lease")
-    actions = ("retry",)
+    actions = ("retry", "notify")
 
     @admin.display(description="progress")
     def progress(self, row: FileRequest) -> str:
@@ -62,7 +62,18 @@ class FileRequestAdmin(_ModelAdmin):
         if left := len(queryset) - queued:
             self.message_user(request, f"{left} left alone: not failed.", messages.WARNING)
 
+    @admin.action(description="Send the e-mail again", permissions=["change"])
+    def notify(self, request: HttpRequest, queryset: QuerySet[FileRequest]) -> None:
+        done = [row for row in queryset if row.state == State.DONE]
+        sent = sum(registry.restore(row).notify(row) for row in done)
+        self.message_user(request, f"{sent} sent again.", messages.SUCCESS)
+        if left := len(queryset) - sent:
+            text = f"{left} not sent: not done, or the log says why."
+            self.message_user(request, text, messages.WARNING)
+
 
 def _schedule(row: FileRequest, request: HttpRequest) -> None:
     pattern = registry.restore(row)
-    transaction.on_commit(lambda: pattern.schedule(row, request, None), robust=True)
+    transaction.on_commit(
+        lambda: pattern.schedule(row, request, None), using=database_of(row), robust=True
+    )

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Tags
@@ -23,6 +24,7 @@ from django_minio_backend.bgfiles.patterns import FullPattern, registry
 
 no_storage = partial(checks.Error, id="bgfiles.E001")
 unregistered_pattern = partial(checks.Warning, id="bgfiles.W001")
+hostless_links = partial(checks.Warning, id="bgfiles.W004")
 unregistered_rows = partial(checks.Warning, id="bgfiles.W002")
 default_salt = partial(checks.Warning, id="bgfiles.W003")
 
@@ -30,6 +32,7 @@ default_salt = partial(checks.Warning, id="bgfiles.W003")
 def register_all() -> None:
     checks.register(check_storage, Tags.files)
     checks.register(check_patterns, Tags.models)
+    checks.register(check_links, Tags.urls)
     checks.register(check_rows, Tags.database)
     checks.register(check_salt, Tags.security, deploy=True)
 
@@ -61,6 +64,23 @@ def check_patterns(**kwargs: Any) -> list[CheckMessage]:
         )
         for pattern in _below(FullPattern)
         if pattern.file_type and pattern.file_type not in registry.handlers
+    ]
+
+
+def check_links(**kwargs: Any) -> list[CheckMessage]:
+    """That the links in e-mails have a host."""
+    if apps.is_installed("django.contrib.sites"):
+        return []
+    return [
+        hostless_links(
+            f"The e-mails of {pattern.__module__}.{pattern.__qualname__} have a link without a "
+            "host.",
+            hint="Set its download_url, or install django.contrib.sites.",
+        )
+        for pattern in _below(FullPattern)
+        if pattern.email_subject
+        and pattern.download_url is None
+        and pattern.get_download_url is FullPattern.get_download_url
     ]
 
 

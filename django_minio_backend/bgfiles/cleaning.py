@@ -23,7 +23,7 @@ def expired(leeway: timedelta) -> QuerySet[FileRequest]:
 @dataclass(frozen=True)
 class Removed:
     request: FileRequest
-    #: Why row and file are both still there.
+    #: Why it was not removed.
     error: Exception | None = None
 
 
@@ -40,15 +40,13 @@ def remove(
             time.sleep(sleep)
         if timeout is not None and time.monotonic() - began >= timeout:
             return
-        # It may have been given another token since the table was read.
-        seen = {"pk": request.pk, "state": request.state, "expires_at": request.expires_at}
-        if not FileRequest.objects.filter(**seen).exists():
-            continue
         pk = request.pk  # which Django takes from what it deletes
         try:
-            request.delete()
+            # It may have been given another token since the table was read.
+            count, _ = request.delete(state=request.state, expires_at=request.expires_at)
         except Exception as error:  # whatever a storage raises
             yield Removed(request, error)
         else:
             request.pk = pk
-            yield Removed(request)
+            if count:
+                yield Removed(request)

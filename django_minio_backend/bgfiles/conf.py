@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -28,7 +29,8 @@ def serializer() -> Any:
 
 def max_age() -> int | None:
     """Return how many seconds tokens and their files live; None for ever."""
-    return getattr(settings, "BGFILES_DEFAULT_MAX_AGE", DEFAULT_MAX_AGE)
+    found = getattr(settings, "BGFILES_DEFAULT_MAX_AGE", DEFAULT_MAX_AGE)
+    return int(found.total_seconds()) if isinstance(found, timedelta) else found
 
 
 def signer() -> Any:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import io
-import logging
 import re
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import PurePath
-from typing import IO, Any
+from typing import Any
 
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage, Storage
 
-from django_minio_backend.bgfiles.models import FileRequest
-
-logger = logging.getLogger("django_minio_backend.bgfiles")
+from django_minio_backend.bgfiles.models import FileRequest, discard
 
 
 class Output(io.BufferedIOBase):
@@ -53,38 +51,39 @@ def new_name(request: FileRequest, filename: str) -> str:
     return str(field.generate_filename(request, f"{secrets.token_hex(20)}{suffix}"))
 
 
+@dataclass
+class NewFile:
+    """A file that is being written; its storage may give it another name by the end."""
+
+    name: str
+    target: Any = None
+
+
 @contextmanager
-def written(storage: Storage, name: str) -> Iterator[IO[bytes]]:
+def written(storage: Storage, name: str) -> Iterator[NewFile]:
     """Open a new file for writing. Whatever is raised meanwhile leaves no file behind."""
+    new = NewFile(name)
     try:
-        with _opened(storage, name) as target:
-            yield target
+        with _opened(storage, new):
+            yield new
     except BaseException:
-        discard(storage, name)
+        discard(storage, new.name)
         raise
 
 
 @contextmanager
-def _opened(storage: Storage, name: str) -> Iterator[IO[bytes]]:
+def _opened(storage: Storage, new: NewFile) -> Iterator[None]:
     if isinstance(storage, FileSystemStorage):
         # Only `save` makes folders and sets permissions.
-        storage.save(name, ContentFile(b""))
+        new.name = storage.save(new.name, ContentFile(b""))
     try:
-        target: Any = storage.open(name, "wb")
-    except (NotImplementedError, ValueError):
-        # A storage that only reads and saves.
-        with tempfile.TemporaryFile() as spool:
-            yield spool
-            spool.seek(0)
-            storage.save(name, File(spool))
+        new.target = storage.open(new.name, "wb")
+    except (NotImplementedError, ValueError, FileNotFoundError):
+        # A storage that only reads and saves, or makes folders only then.
+        with tempfile.TemporaryFile() as new.target:
+            yield
+            new.target.seek(0)
+            new.name = storage.save(new.name, File(new.target))
     else:
-        with target:
-            yield target
-
-
-def discard(storage: Storage, name: str) -> None:
-    """Delete a file that no row is to name; where that fails it is logged with its name."""
-    try:
-        storage.delete(name)
-    except Exception as error:
-        logger.error("The file %s may be left over: %s", name, type(error).__name__)
+        with new.target:
+            yield

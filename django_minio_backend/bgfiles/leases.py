@@ -19,7 +19,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from django_minio_backend.bgfiles import conf
-from django_minio_backend.bgfiles.models import FileRequest, State
+from django_minio_backend.bgfiles.models import FileRequest, State, database_of
 
 logger = logging.getLogger("django_minio_backend.bgfiles")
 
@@ -130,7 +130,12 @@ def finish(request: FileRequest, **values: Any) -> None:
 
 
 def retry(request: FileRequest, error: BaseException) -> None:
-    """Queue a request again that failed, later each time; after MAX_ATTEMPTS it has failed."""
+    """Queue a request again that failed, later each time; after MAX_ATTEMPTS it has failed.
+
+    One that is not held any more, since it is done, is left as it is.
+    """
+    if not request.held:
+        return
     if request.attempts >= MAX_ATTEMPTS:
         fail(request, described(error))
         return
@@ -140,7 +145,8 @@ def retry(request: FileRequest, error: BaseException) -> None:
 
 def give_back(request: FileRequest) -> None:
     """Queue a request again that was interrupted, as if it had not been begun."""
-    _release(request, run_after=timezone.now(), attempts=max(0, request.attempts - 1))
+    if request.held:
+        _release(request, run_after=timezone.now(), attempts=max(0, request.attempts - 1))
 
 
 def fail(request: FileRequest, reason: str) -> None:
@@ -181,13 +187,15 @@ def described(error: BaseException) -> str:
 
 
 def _release(request: FileRequest, **values: Any) -> None:
+    # What ends the work may have been the connection.
+    connections[database_of(request)].close_if_unusable_or_obsolete()
     released: dict[str, Any] = {"state": State.QUEUED, "lease": "", "leased_until": None}
     _change(request, _ours(request), **{**released, **values})
     request.held = ""
 
 
 def _row(request: FileRequest) -> QuerySet[FileRequest]:
-    return FileRequest._base_manager.using(request._state.db).filter(pk=request.pk)
+    return FileRequest._base_manager.using(database_of(request)).filter(pk=request.pk)
 
 
 def _ours(request: FileRequest) -> QuerySet[FileRequest]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.files.storage import Storage, default_storage, storages
-from django.db import models, transaction
+from django.db import models, router, transaction
 from django.utils import timezone
+
+logger = logging.getLogger("django_minio_backend.bgfiles")
 
 STORAGE_ALIAS = "bgfiles"
 
@@ -41,6 +44,19 @@ ENDED = (State.DONE, State.FAILED)
 def request_storage() -> Storage:
     """Return STORAGES["bgfiles"] where that is declared, else the default storage."""
     return storages[STORAGE_ALIAS] if STORAGE_ALIAS in storages.backends else default_storage
+
+
+def database_of(request: FileRequest) -> str:
+    """Return the database that a request is written to, whichever it was read from."""
+    return router.db_for_write(FileRequest, instance=request)
+
+
+def discard(storage: Storage, name: str) -> None:
+    """Delete a file that no row is to name; where that fails it is logged with its name."""
+    try:
+        storage.delete(name)
+    except Exception as error:
+        logger.error("The file %s may be left over: %s", name, type(error).__name__)
 
 
 class RequestFileField(models.FileField):
@@ -78,7 +94,7 @@ class FileRequestQuerySet(_QuerySet):
 
     def delete(self) -> tuple[int, dict[str, int]]:
         """Delete the rows one by one, each with its file."""
-        count = sum(request.delete()[0] for request in self)
+        count = sum(request.delete()[0] for request in self.iterator(chunk_size=500))
         return count, {self.model._meta.label: count}
 
     delete.alters_data = True  # type: ignore[attr-defined]
@@ -154,11 +170,34 @@ class FileRequest(models.Model):
         self.progress_done, self.progress_total = done, total
         leases.renew(self)
 
-    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        """Delete the row and its file. Raises, and leaves both, when the storage fails."""
-        storage, name = self.filehandle.storage, self.filehandle.name
-        with transaction.atomic(using=kwargs.get("using") or self._state.db):
-            deleted = super().delete(*args, **kwargs)
-            if name:
-                storage.delete(name)
+    def delete(
+        self, using: str | None = None, keep_parents: bool = False, **still: Any
+    ) -> tuple[int, dict[str, int]]:
+        """Delete the row and its file. Raises, and leaves both, when the storage fails.
+
+        Within a transaction the file goes when that is committed, and a storage that fails then is
+        logged. Nothing is deleted unless the row has the values `still`.
+        """
+        pk, database = self.pk, using or database_of(self)
+        later = transaction.get_connection(database).in_atomic_block
+        try:
+            with transaction.atomic(using=database):
+                # It may have got a file since it was read.
+                rows = FileRequest._base_manager.using(database).select_for_update()
+                row = rows.filter(pk=pk, **still).values_list("filehandle").first()
+                if row is None:
+                    return 0, {}
+                deleted = super().delete(using=database, keep_parents=keep_parents)
+                if row[0]:
+                    self._delete_file(row[0], database if later else None)
+        except BaseException:
+            self.pk = pk  # which Django takes from what it deletes
+            raise
         return deleted
+
+    def _delete_file(self, name: str, database: str | None) -> None:
+        storage = self.filehandle.storage
+        if database is None:
+            storage.delete(name)
+        else:
+            transaction.on_commit(lambda: discard(storage, name), using=database)

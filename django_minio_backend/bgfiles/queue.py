@@ -9,7 +9,7 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
 from typing import Any
@@ -32,29 +32,36 @@ GRACE = 5.0
 _HAS_TIMER = hasattr(signal, "setitimer")
 
 
-class Interrupted(BaseException):
-    """The worker is to stop. No Exception, so that no handler takes it for an error."""
+class Interrupted(KeyboardInterrupt):
+    """The worker is to stop. What drivers do on Ctrl-C, such as cancel a query, they do on this."""
 
 
-def claim(pk: UUID | str | None = None) -> FileRequest | None:
+def claim(
+    pk: UUID | str | None = None, *, given_up: Callable[[FileRequest], object] = lambda row: None
+) -> FileRequest | None:
     """Return the oldest request that is due, or this one if it is, as ours; None without one.
 
-    Types that nobody registered are left alone.
+    Types that nobody registered are left alone. `given_up` hears of those whose workers died once
+    too often, which fail here.
     """
     using = router.db_for_write(FileRequest)
     rows = FileRequest.objects.db_manager(using).to_handle().filter(file_type__in=registry.handlers)
     if pk is not None:
         rows = rows.filter(pk=pk)
     if not connections[using].features.has_select_for_update_skip_locked:
-        return _take_first(rows)
+        return _take_first(rows, given_up)
     with transaction.atomic(using=using):
-        return _take_first(rows.select_for_update(skip_locked=True))
+        return _take_first(rows.select_for_update(skip_locked=True), given_up)
 
 
-def _take_first(rows: QuerySet[FileRequest]) -> FileRequest | None:
+def _take_first(
+    rows: QuerySet[FileRequest], given_up: Callable[[FileRequest], object]
+) -> FileRequest | None:
     while (found := rows.first()) is not None:
         if found.attempts >= leases.MAX_ATTEMPTS:
             leases.give_up(found)
+            logger.warning("%s failed: %s", found, found.last_error)
+            given_up(found)
         elif leases.take(found):
             return found
     return None
@@ -69,6 +76,8 @@ def perform(request: FileRequest) -> None:
         if leases.is_held(request):
             raise RuntimeError("the handler attached no file")
     except LeaseLost as error:
+        if leases.is_held(request):  # lost by another object of the same row
+            leases.retry(request, RuntimeError("use the request that the handler is given"))
         logger.warning("%s: somebody else goes on with it", error)
     except Exception as error:
         if request.held:
@@ -106,7 +115,12 @@ def work(
                 return
             if done:
                 stop.pause(sleep)
-            if stop.asked or (request := claim()) is None:
+            if stop.asked:
+                return
+            given_up: list[FileRequest] = []
+            request = claim(given_up=given_up.append)
+            yield from given_up
+            if request is None:
                 return
             with stop.busy():
                 perform(request)

@@ -53,7 +53,10 @@ def served(request: HttpRequest, found: FileRequest) -> HttpResponseBase:
 def _told(found: FileRequest, text: str, status: int) -> HttpResponse:
     logger.warning("File request %s refused: %s", found.pk, text)
     headers = {"Cache-Control": "no-store"}
-    return HttpResponse(f"{text}\n", content_type="text/plain", status=status, headers=headers)
+    answer = HttpResponse(f"{text}\n", content_type="text/plain", status=status, headers=headers)
+    # Django would log its path, and the token with it, which works as soon as there is a file.
+    answer._has_been_logged = True  # type: ignore[attr-defined]
+    return answer
 
 
 def _redirected(
@@ -86,7 +89,8 @@ def _streamed(
         return None
     # Each file has a name of its own, which nobody is to know.
     etag = f'"{hashlib.sha256(name.encode()).hexdigest()[:32]}"'
-    same = request.headers.get("If-Range", etag) == etag
+    # RFC 9110, section 14.2: only a GET has ranges.
+    same = request.method == "GET" and request.headers.get("If-Range", etag) == etag
     try:
         wanted = parse_range(request.headers.get("Range", "") if same else "", size)
     except Unsatisfiable as error:
@@ -106,6 +110,7 @@ def _streamed(
     response["ETag"] = etag
     if wanted:
         response["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
+        response["Content-Encoding"] = "identity"  # or GZipMiddleware would compress a part
     return response
 
 

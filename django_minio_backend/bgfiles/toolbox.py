@@ -11,7 +11,7 @@ from uuid import UUID
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import Storage
 from django.core.signing import BadSignature
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 from django.db.models import Q
 from django.utils import timezone, translation
 from django.utils.crypto import constant_time_compare
@@ -19,7 +19,7 @@ from django.utils.crypto import constant_time_compare
 from django_minio_backend.bgfiles import contents as files
 from django_minio_backend.bgfiles import leases
 from django_minio_backend.bgfiles.leases import LeaseLost
-from django_minio_backend.bgfiles.models import FileRequest
+from django_minio_backend.bgfiles.models import FileRequest, database_of, discard, logger
 from django_minio_backend.bgfiles.tokens import (
     JSONSerializer,
     Signer,
@@ -70,11 +70,17 @@ def attach_file(
     `size`, in bytes, is found out where it is not given. Raises LeaseLost, and keeps nothing, when
     a worker has the request.
     """
-    if isinstance(contents, bytes | str):
-        contents = ContentFile(contents)
+    if isinstance(contents, bytes | bytearray | memoryview | str):
+        contents = ContentFile(contents if isinstance(contents, str) else bytes(contents))
+    if not hasattr(contents, "read"):
+        raise TypeError(f"contents must be bytes, text or a file, not {type(contents).__name__}")
     storage = request.filehandle.storage
     name = files.new_name(request, filename or request.filename)
-    name = storage.save(name, File(contents))
+    try:
+        name = storage.save(name, File(contents))
+    except BaseException:
+        discard(storage, name)  # what a file system may have of it
+        raise
     adopt(request, name, size, filename, content_type)
 
 
@@ -84,35 +90,42 @@ def adopt(
     size: int | None = None,
     filename: str | None = None,
     content_type: str | None = None,
-    **values: Any,
+    signer: TokenSigner | None = None,
 ) -> None:
     """Make a stored file the request's, and the request done.
 
-    Raises LeaseLost. Where the row does not come to name the file, the file is deleted.
+    It lives as long as a token that is made now. Raises LeaseLost. Where the row does not come to
+    name the file, the file is deleted; a former one is when the transaction is committed.
     """
     former, storage = request.filehandle.name, request.filehandle.storage
     filename = filename or request.filename or PurePath(name).name
     kind = content_type or request.content_type or mimetypes.guess_type(filename)[0] or ""
     try:
-        values["size"] = storage.size(name) if size is None else size
-        values |= {"filehandle": name, "filename": filename, "content_type": kind}
-        leases.finish(request, **values)
+        leases.finish(
+            request,
+            size=storage.size(name) if size is None else size,
+            filehandle=name,
+            filename=filename,
+            content_type=kind,
+            expires_at=_longest(request, signer),
+        )
     except BaseException:
         _withdraw(request, storage, name)
         raise
     if former:
-        files.discard(storage, former)
+        transaction.on_commit(lambda: discard(storage, former), using=database_of(request))
 
 
 def _withdraw(request: FileRequest, storage: Storage, name: str) -> None:
     """Delete a file, unless its row names it: a connection may break after the commit."""
     try:
-        named = FileRequest.objects.filter(pk=request.pk, filehandle=name).exists()
+        rows = FileRequest.objects.using(database_of(request))
+        named = rows.filter(pk=request.pk, filehandle=name).exists()
     except DatabaseError:
-        files.logger.error("File request %s: nobody knows whether it has %s", request.pk, name)
+        logger.error("File request %s: nobody knows whether it has %s", request.pk, name)
     else:
         if not named:
-            files.discard(storage, name)
+            discard(storage, name)
 
 
 def create_token(
@@ -124,9 +137,7 @@ def create_token(
     """
     if request.requester_id is None:
         raise RuntimeError("a requester's token needs a request with a requester")
-    return create_general_token(
-        request, {**(data or {}), "requester": request.requester_id}, signer
-    )
+    return create_general_token(request, {**(data or {}), "requester": _pk(request)}, signer)
 
 
 def create_general_token(
@@ -134,12 +145,26 @@ def create_general_token(
 ) -> str:
     """Return a token for whoever has it, and let the file live as long as the token."""
     signer = signer or default_signer()
-    if expires := expiry(signer):
-        # The longest of its tokens counts, whoever made it.
-        shorter = Q(expires_at=None) | Q(expires_at__lt=expires)
-        FileRequest.objects.filter(shorter, pk=request.pk).update(expires_at=expires)
-        request.refresh_from_db(fields=["expires_at"])
+    # The longest of its tokens counts, whoever made it.
+    expires = expiry(signer)
+    shorter = Q(expires_at=None) | Q(expires_at__lt=expires) if expires else Q()
+    database = database_of(request)
+    rows = FileRequest.objects.using(database).filter(shorter, pk=request.pk)
+    rows.update(expires_at=expires)
+    request.refresh_from_db(using=database, fields=["expires_at"])
     return sign(request, data, signer)
+
+
+def _longest(request: FileRequest, signer: TokenSigner | None) -> Any:
+    """Return until when the file lives: as long as its tokens, of which one is made now."""
+    expires = expiry(signer)
+    return expires and max(expires, request.expires_at or expires)
+
+
+def _pk(request: FileRequest) -> int | str:
+    """Return the requester's primary key as any serializer takes it."""
+    pk = request.requester_id
+    return pk if isinstance(pk, int) else str(pk)
 
 
 def sign(

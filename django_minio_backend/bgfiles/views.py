@@ -96,7 +96,8 @@ def download(request: HttpRequest, token: str) -> HttpResponseBase:
 
 
 def _evaluate_own(request: HttpRequest, token: str) -> FileRequest:
-    found, data = evaluate_request(request, token, False, False)
+    signer = registry.signer_of(token)
+    found, data = evaluate_request(request, token, False, False, signer)
     if "requester" in data and not _is_requester(request, found):
         raise _refused(UserIsNotRequester("The file is somebody else's."), found)
     return found
@@ -126,4 +127,4 @@ def status(request: HttpRequest, pk: UUID | str = "", token: str | None = None) 
 def _own_token(found: FileRequest) -> str:
     """Return a token that lets the file live no longer than it does."""
     signer = registry.restore(found).get_signer()
-    return toolbox.sign(found, {"requester": found.requester_id}, signer)
+    return toolbox.sign(found, {"requester": str(found.requester_id)}, signer)

@@ -15,6 +15,8 @@ from django_minio_backend.bgfiles.patterns import registry
 from tests.bgfiles.conftest import Numbers
 
 pytestmark = pytest.mark.django_db
+# Within a test's own transaction files would go when that ends, which it does not.
+committed = pytest.mark.django_db(transaction=True)
 
 
 class Terminal(StringIO):
@@ -91,6 +93,7 @@ def expired(done: FileRequest) -> FileRequest:
     return done
 
 
+@committed
 def test_clean_removes_row_and_file_together(expired: FileRequest) -> None:
     storage, name = expired.filehandle.storage, expired.filehandle.name or ""
     assert run("clean") == "1 of 1 removed.\n"
@@ -114,6 +117,7 @@ def test_clean_leaves_what_never_expires_and_what_is_still_to_be_done(
     assert FileRequest.objects.count() == 3
 
 
+@committed
 def test_clean_removes_what_failed(db: None) -> None:
     request = toolbox.add_request()
     leases.fail(request, "no")
@@ -128,6 +132,7 @@ def test_a_dry_run_removes_nothing(expired: FileRequest) -> None:
     assert expired.filehandle.storage.exists(expired.filehandle.name or "")
 
 
+@committed
 def test_clean_keeps_the_row_of_a_file_that_it_cannot_delete_and_says_so(
     expired: FileRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,7 +148,7 @@ def test_clean_keeps_the_row_of_a_file_that_it_cannot_delete_and_says_so(
     err = StringIO()
     with pytest.raises(CommandError, match="1 could not be removed"):
         run("clean", error=err)
-    assert "row and file are left, ConnectionError: the storage is down" in err.getvalue()
+    assert "not removed, ConnectionError: the storage is down" in err.getvalue()
     assert [row.pk for row in FileRequest.objects.all()] == [expired.pk]
     assert expired.filehandle.storage.exists(expired.filehandle.name or "")
 
@@ -163,6 +168,7 @@ def test_clean_shows_on_a_terminal_how_far_it_is(expired: FileRequest) -> None:
     assert err.getvalue().endswith("\r1 of 1\n")
 
 
+@committed
 def test_deleting_many_takes_the_files_along(done: FileRequest) -> None:
     storage: Any = done.filehandle.storage
     assert FileRequest.objects.all().delete() == (1, {"bgfiles.FileRequest": 1})
@@ -179,3 +185,9 @@ def test_clean_leaves_what_was_given_another_token_meanwhile(expired: FileReques
     toolbox.create_token(expired)
     assert list(cleaning.remove(Stale())) == []  # type: ignore[arg-type]
     assert FileRequest.objects.exists()
+
+
+@pytest.mark.parametrize("option", ["--leeway=-90000", "--items=-1", "--sleep=nan"])
+def test_numbers_below_zero_are_refused(expired: FileRequest, option: str) -> None:
+    with pytest.raises(CommandError, match="invalid"):
+        run("clean", option)

@@ -8,8 +8,15 @@ from typing import Any
 import pytest
 from django.core.files.storage import InMemoryStorage, default_storage
 from django.core.management import call_command
+from django.db import transaction
 
-from django_minio_backend.bgfiles.models import FileRequest, request_storage, safe_filename
+from django_minio_backend.bgfiles import leases, toolbox
+from django_minio_backend.bgfiles.models import (
+    FileRequest,
+    database_of,
+    request_storage,
+    safe_filename,
+)
 from tests.bgfiles.test_workers import Site
 
 
@@ -64,3 +71,82 @@ def test_the_table_of_dj_bgfiles_is_never_taken_for_ours(tmp_path: Path) -> None
     )
     site.run("migrate", "-v", "0")
     assert site.script("print(FileRequest.objects.count())") == "0\n"
+
+
+def attach(done: FileRequest) -> None:
+    toolbox.attach_file(done, b"new")
+
+
+def delete(done: FileRequest) -> None:
+    done.delete()
+
+
+def delete_all(done: FileRequest) -> None:
+    FileRequest.objects.all().delete()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("change", [attach, delete, delete_all])
+def test_what_is_rolled_back_leaves_row_and_file(done: FileRequest, change: Any) -> None:
+    name = done.filehandle.name or ""
+    with pytest.raises(RuntimeError), transaction.atomic():
+        change(FileRequest.objects.get())
+        raise RuntimeError
+    row = FileRequest.objects.get()
+    assert row.filehandle.name == name
+    assert row.filehandle.storage.exists(name)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("change", [attach, delete, delete_all])
+def test_the_file_goes_when_the_transaction_is_committed(done: FileRequest, change: Any) -> None:
+    storage, name = done.filehandle.storage, done.filehandle.name or ""
+    with transaction.atomic():
+        change(FileRequest.objects.get())
+        assert storage.exists(name)
+    assert not storage.exists(name)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_row_is_deleted_with_the_file_that_it_has_got_since(
+    memory: None, queued: FileRequest
+) -> None:
+    toolbox.attach_file(FileRequest.objects.get(), b"1", "a.txt")
+    storage, name = queued.filehandle.storage, FileRequest.objects.get().filehandle.name or ""
+    queued.delete()
+    assert not storage.exists(name)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_file_that_cannot_be_deleted_keeps_its_row(
+    done: FileRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool] = []
+
+    def down(name: str) -> None:
+        seen.append(FileRequest.objects.exists())
+        raise ConnectionError
+
+    monkeypatch.setattr(done.filehandle.storage, "delete", down)
+    pk = done.pk
+    with pytest.raises(ConnectionError):
+        done.delete()
+    assert (done.pk, seen, FileRequest.objects.count()) == (pk, [False], 1)
+
+
+class Primary:
+    """Reads where nobody writes."""
+
+    def db_for_read(self, model: Any, **hints: Any) -> str:
+        return "replica"
+
+    def db_for_write(self, model: Any, **hints: Any) -> str:
+        return "default"
+
+
+def test_what_is_read_from_a_replica_is_written_to_the_primary(settings: Any) -> None:
+    settings.DATABASE_ROUTERS = ["tests.bgfiles.test_models.Primary"]
+    read = FileRequest()
+    read._state.db = "replica"
+    assert leases._row(read).db == "default"
+    assert database_of(read) == "default"

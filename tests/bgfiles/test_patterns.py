@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.core.files.storage import FileSystemStorage, InMemoryStorage, Storage
 from django.http import HttpRequest
+from django.template import TemplateDoesNotExist
 from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy
 
-from django_minio_backend.bgfiles import contents, leases, queue, toolbox
-from django_minio_backend.bgfiles.models import FileRequest, State
+from django_minio_backend.bgfiles import leases, queue, toolbox
+from django_minio_backend.bgfiles.models import FileRequest, State, discard
 from django_minio_backend.bgfiles.patterns import Dataset, FullPattern, registry
 from tests.bgfiles.conftest import Numbers, http, stored
 from tests.conftest import Buckets
@@ -304,7 +306,7 @@ def test_a_file_that_cannot_be_deleted_is_named_in_the_log(
     storage = queued.filehandle.storage
     monkeypatch.setattr(storage, "delete", down)
     with caplog.at_level(logging.ERROR):
-        contents.discard(storage, "bgfiles/a.csv")
+        discard(storage, "bgfiles/a.csv")
     assert "bgfiles/a.csv may be left over: ConnectionError" in caplog.text
     assert "secret" not in caplog.text
 
@@ -318,3 +320,80 @@ def test_files_of_requests_are_no_orphans(
     Numbers.handle(queued)
     call_command("clean_orphaned_minio_files", interactive=False, older_than=0)
     assert stored(queued)
+
+
+class Wrapping(Storage):
+    """Around a file system, as those that encrypt are; with `root` a folder."""
+
+    def __init__(self, root: str) -> None:
+        self.inner = FileSystemStorage(root)
+
+    def _open(self, name: str, mode: str = "rb") -> Any:
+        return self.inner.open(name, mode)
+
+    def _save(self, name: str, content: Any) -> str:
+        return self.inner.save(name, content)
+
+    def exists(self, name: str) -> bool:
+        return self.inner.exists(name)
+
+    def size(self, name: str) -> int:
+        return self.inner.size(name)
+
+
+class Renaming(InMemoryStorage):
+    """Reads only, and saves by names of its own."""
+
+    def open(self, name: str, mode: str = "rb") -> Any:
+        if mode != "rb":
+            raise ValueError(mode)
+        return super().open(name, mode)
+
+    def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
+        return super().save(str(name).replace(".", "_1."), content, max_length)
+
+
+@pytest.mark.parametrize("kind", ["Wrapping", "Renaming", "dual"])
+def test_any_storage_will_do(queued: FileRequest, settings: Any, tmp_path: Path, kind: str) -> None:
+    disk = "django.core.files.storage.FileSystemStorage"
+    options = {"Wrapping": {"root": str(tmp_path)}, "dual": {"new": "a", "old": "b"}}
+    dual = "django_minio_backend.models.DualReadStorage"
+    backend = dual if kind == "dual" else f"{__name__}.{kind}"
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "a": {"BACKEND": disk, "OPTIONS": {"location": str(tmp_path / "a")}},
+        "b": {"BACKEND": disk, "OPTIONS": {"location": str(tmp_path / "b")}},
+        "bgfiles": {"BACKEND": backend, "OPTIONS": options.get(kind, {})},
+    }
+    assert Numbers.handle(FileRequest.objects.get())
+    assert stored(FileRequest.objects.get()) == b"0\r\n1\r\n2\r\n"
+
+
+def test_a_page_that_is_not_there_adds_no_request(user: User) -> None:
+    class Pageless(Numbers):
+        delayed_template_name = ""
+
+    class Misspelt(Numbers):
+        delayed_template_name = "delaid.html"
+
+    with pytest.raises(ImproperlyConfigured, match="Pageless has no delayed_template_name"):
+        Pageless("a.csv").respond_to(asked(user))
+    with pytest.raises(TemplateDoesNotExist):
+        Misspelt("a.csv").respond_to(asked(user))
+    assert not FileRequest.objects.exists()
+
+
+def test_a_token_is_not_in_what_is_said_of_a_failed_notice(
+    memory: None, queued: FileRequest, caplog: pytest.LogCaptureFixture
+) -> None:
+    sent: list[str] = []
+
+    class ByChat(Numbers):
+        def send_notification(self, file_request: FileRequest, token: str) -> int:
+            sent.append(token)
+            raise ConnectionError(f"POST https://chat.example.com/?url=/files/{token}/ failed")
+
+    ByChat.handle(queued)
+    queued.refresh_from_db()
+    assert queued.last_error.startswith("ConnectionError: POST https://chat.example.com/")
+    assert sent[0] not in queued.last_error + caplog.text

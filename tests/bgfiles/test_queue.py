@@ -237,3 +237,37 @@ def test_signals_are_as_before_when_the_work_is_done(db: None) -> None:
 def test_the_claim_has_an_index(db: None) -> None:
     indexes = connection.introspection.get_constraints(connection.cursor(), "bgfiles_filerequest")
     assert indexes["bgfiles_queue"]["columns"] == ["state", "created_at"]
+
+
+def test_a_handler_that_reads_the_row_anew_is_told_and_tried_again(memory: None) -> None:
+    class ByTask:
+        def handle(self, file_request: FileRequest) -> None:
+            toolbox.attach_file(FileRequest.objects.get(id=file_request.id), b"1", "1.txt")
+
+    registry.register(ByTask(), ["own"])
+    toolbox.add_request("", "own")
+    (worked,) = queue.work()
+    assert worked.state == State.QUEUED
+    assert "use the request that the handler is given" in worked.last_error
+
+
+def test_what_fails_since_its_workers_died_is_told(
+    db: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    add(state=State.RUNNING, lease="x", attempts=5, leased_until=ago(seconds=1))
+    assert [row.state for row in queue.work()] == [State.FAILED]
+    assert "the worker died, 5 times in all" in caplog.text
+
+
+def test_an_error_after_the_end_does_not_begin_it_anew(
+    memory: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Late(Numbers):
+        def notify(self, file_request: FileRequest) -> bool:
+            raise queue.Interrupted
+
+    registry.register(Late, ["numbers"])
+    row = add(requester=User.objects.create_user("ann"))
+    list(queue.work())
+    row.refresh_from_db()
+    assert row.state == State.DONE

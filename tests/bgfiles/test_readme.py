@@ -35,7 +35,7 @@ def shown(memory: None) -> dict[str, Any]:
 def test_the_export_is_answered_at_once_or_made_and_mailed(
     shown: dict[str, Any], user: User, mailoutbox: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert b"ann,ann@example.com" in shown["export_accounts"](http(user)).content
+    assert b"ann,ann@example.com" in shown["export_accounts"](http(user, "post")).content
 
     def always(self: Any, dataset: Any, http_request: Any) -> None:
         dataset.delay = True

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 from datetime import timedelta
 from typing import Any
 
@@ -47,6 +48,7 @@ def test_names_in_the_storage_cannot_be_guessed(memory: None, queued: FileReques
     assert len(name) == len("bgfiles/") + 40 + len(".gz")
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_file_that_is_attached_again_takes_the_place_of_the_former(done: FileRequest) -> None:
     storage, former = done.filehandle.storage, done.filehandle.name or ""
     toolbox.attach_file(done, b"new")
@@ -233,3 +235,66 @@ def test_a_file_goes_whose_row_could_not_be_written(
     with pytest.raises(OperationalError):
         toolbox.attach_file(queued, b"1", filename="1.txt")
     assert queued.filehandle.storage.listdir("bgfiles")[1] == []
+
+
+@pytest.mark.parametrize("contents", [bytearray(b"1"), memoryview(b"1")])
+def test_bytes_of_any_kind_are_attached(memory: None, queued: FileRequest, contents: Any) -> None:
+    toolbox.attach_file(queued, contents)
+    assert stored(queued) == b"1"
+
+
+def test_what_cannot_be_read_is_told(memory: None, queued: FileRequest) -> None:
+    with pytest.raises(TypeError, match="bytes, text or a file, not list_iterator"):
+        toolbox.attach_file(queued, iter([b"1"]))
+
+
+def test_a_source_that_breaks_off_leaves_no_file(place: Any, queued: FileRequest) -> None:
+    class Breaking(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if data := super().read(4):
+                return data
+            raise OSError("the source broke off")
+
+    place("disk")
+    row = FileRequest.objects.get()
+    with pytest.raises(OSError, match="broke off"):
+        toolbox.attach_file(row, Breaking(b"half"))
+    assert row.filehandle.storage.listdir("bgfiles")[1] == []
+
+
+def test_making_a_file_shortens_no_tokens_life(memory: None, queued: FileRequest) -> None:
+    toolbox.create_token(queued, signer=toolbox.Signer(max_age=7 * 86400))
+    Numbers.handle(queued)
+    row = FileRequest.objects.get()
+    assert row.expires_at
+    assert row.expires_at - timezone.now() > timedelta(days=6)
+    toolbox.create_token(row, signer=toolbox.Signer())
+    assert FileRequest.objects.get().expires_at is None
+
+
+def test_an_attached_file_expires_even_if_nobody_makes_a_token(
+    memory: None, queued: FileRequest
+) -> None:
+    leases.fail(queued, "no")
+    queued.expires_at = timezone.now() - timedelta(hours=5)
+    toolbox.attach_file(queued, b"1")
+    expires = FileRequest.objects.get().expires_at
+    assert expires
+    assert timedelta(hours=23) < expires - timezone.now() <= timedelta(days=1)
+
+
+def test_a_time_span_is_a_max_age(done: FileRequest, settings: Any) -> None:
+    settings.BGFILES_DEFAULT_MAX_AGE = timedelta(days=2)
+    toolbox.create_token(done)
+    expires = FileRequest.objects.get().expires_at
+    assert expires
+    assert expires - timezone.now() > timedelta(days=1)
+
+
+def test_the_key_of_the_project_brings_its_fallbacks_even_if_it_is_named(
+    done: FileRequest, settings: Any
+) -> None:
+    token = toolbox.create_token(done)
+    settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "new"
+    settings.BGFILES_DEFAULT_KEY = "new"
+    assert toolbox.decode(token)[0] == done

@@ -11,6 +11,7 @@ import urllib3
 from asgiref.sync import async_to_sync
 from django.contrib.auth.models import User
 from django.http import Http404
+from django.middleware.gzip import GZipMiddleware
 from django.test import AsyncClient, Client
 from django.utils import timezone
 
@@ -300,3 +301,48 @@ def test_a_type_that_nobody_registered_is_served_as_well(
     request = toolbox.add_request(file_type="by hand", requester=user)
     toolbox.attach_file(request, b"1", filename="1.txt")
     assert polled(http(user), pk=request.pk)["url"]
+
+
+@pytest.mark.parametrize(
+    ("method", "header"), [("get", f"bytes={'9' * 5000}-"), ("head", "bytes=0-1")]
+)
+def test_what_is_no_range_is_none(done: FileRequest, user: User, method: str, header: str) -> None:
+    request = http(user, method, HTTP_RANGE=header)
+    assert serve_file(request, toolbox.create_token(done)).status_code == 200
+
+
+def test_a_part_is_not_compressed_on_its_way(done: FileRequest, user: User) -> None:
+    toolbox.attach_file(done, b"a" * 5000)
+    token = toolbox.create_token(done)
+    request = http(user, HTTP_RANGE="bytes=0-999", HTTP_ACCEPT_ENCODING="gzip")
+    response: Any = GZipMiddleware(lambda request: serve_file(request, token))(request)
+    assert (response.status_code, body(response)) == (206, b"a" * 1000)
+
+
+def test_a_token_that_works_later_is_not_in_djangos_log(
+    memory: None,
+    client: Client,
+    queued: FileRequest,
+    caplog: pytest.LogCaptureFixture,
+    settings: Any,
+) -> None:
+    settings.DEBUG = False
+    token = toolbox.create_general_token(queued)
+    with caplog.at_level(logging.INFO):
+        assert client.get(f"/files/{token}/").status_code == 409
+    assert token not in caplog.text
+
+
+def test_the_apps_own_urls_know_the_signers_of_patterns(
+    memory: None, queued: FileRequest, user: User
+) -> None:
+    class Signed(Numbers):
+        signer = toolbox.Signer(key="mine", max_age=60)
+
+    registry.register(Signed, ["numbers"])
+    Signed.handle(queued)
+    url = json.loads(status(http(user), pk=queued.pk).content)["url"]
+    token = url.rstrip("/").rpartition("/")[2]
+    assert body(download(http(user), token)) == CONTENT
+    with pytest.raises(SuspiciousToken):
+        download(http(user), token[:-1] + ("A" if token[-1] != "A" else "B"))

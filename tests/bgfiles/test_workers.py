@@ -106,6 +106,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Any]:
     }
 
 
+on_postgresql = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
@@ -171,7 +172,7 @@ for number in range(50):
     assert len(files) == 50
 
 
-@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+@on_postgresql
 def test_a_claim_passes_over_rows_that_others_have_locked(site: Site) -> None:
     claimed = site.script(
         """
@@ -216,7 +217,6 @@ print("kept")
     assert kept == "kept\n"
 
 
-@on_sqlite
 def test_a_second_signal_gives_a_request_back_at_once_and_uncounted(
     site: Site, worker: Callable[..., subprocess.Popen[str]]
 ) -> None:
@@ -231,7 +231,6 @@ def test_a_second_signal_gives_a_request_back_at_once_and_uncounted(
     assert list((site.folder / "media" / "bgfiles").iterdir()) == []
 
 
-@on_sqlite
 def test_a_signal_lets_a_request_finish_that_ends_soon(
     site: Site, worker: Callable[..., subprocess.Popen[str]]
 ) -> None:
@@ -248,7 +247,6 @@ def test_a_signal_lets_a_request_finish_that_ends_soon(
     assert sorted(states(site)) == [["done", 1], ["queued", 0]], "and nothing new was begun"
 
 
-@on_sqlite
 def test_a_request_that_does_not_end_in_time_is_given_back(
     site: Site, worker: Callable[..., subprocess.Popen[str]]
 ) -> None:
@@ -287,3 +285,25 @@ def test_what_a_killed_worker_had_is_done_by_the_next(
     site.script("FileRequest.objects.update(leased_until=timezone.now() - timedelta(seconds=1))")
     assert "1 done" in site.run("bgfiles", "process")
     assert states(site) == [["done", 2]]
+
+
+@on_postgresql
+def test_a_signal_ends_a_query_and_gives_its_request_back(
+    site: Site, worker: Callable[..., subprocess.Popen[str]]
+) -> None:
+    site.script("toolbox.add_request('mode=sleep', 'querying')")
+    process = worker()
+    site.wait_for("begun", process)
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGINT)
+    err = process.communicate(timeout=PATIENCE)[1]
+    assert (process.returncode, err, states(site)) == (0, "", [["queued", 0]])
+
+
+@on_postgresql
+def test_a_connection_that_is_cut_costs_its_request_an_attempt(
+    site: Site, worker: Callable[..., subprocess.Popen[str]]
+) -> None:
+    site.script("toolbox.add_request('mode=cut', 'querying'); toolbox.add_request('', 'quick')")
+    worker().communicate(timeout=PATIENCE)
+    assert sorted(states(site)) == [["done", 1], ["queued", 1]]

@@ -6,10 +6,11 @@ import logging
 from functools import partial
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
-from django.db import transaction
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.db import router, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import get_template
 from django.utils.http import content_disposition_header
 
 from django_minio_backend.bgfiles import contents, leases, toolbox
@@ -112,7 +113,12 @@ class FullPattern(EmailNotice):
         requester = user if user is not None and user.is_authenticated else None
         if requester is None and self.is_requester_only():
             raise PermissionDenied("Only who is logged in can fetch this file later.")
-        with transaction.atomic():
+        # A page that is not there must not be noticed when the request is.
+        if not (template := self.get_delayed_template_name()):
+            raise ImproperlyConfigured(f"{type(self).__name__} has no delayed_template_name.")
+        get_template(template)
+        database = router.db_for_write(FileRequest)
+        with transaction.atomic(using=database):
             file_request = toolbox.add_request(
                 dataset.criteria.marshall(),
                 self.get_file_type(),
@@ -122,7 +128,9 @@ class FullPattern(EmailNotice):
             )
             # A queue that is down is logged: the row waits for the command.
             transaction.on_commit(
-                lambda: self.schedule(file_request, http_request, dataset), robust=True
+                lambda: self.schedule(file_request, http_request, dataset),
+                using=database,
+                robust=True,
             )
         return self.create_delayed_response(file_request, http_request, dataset)
 
@@ -168,7 +176,7 @@ class FullPattern(EmailNotice):
         except BaseException:
             leases.give_back(file_request)
             raise
-        self._notify(file_request)
+        self.notify(file_request)
         return True
 
     def _write(self, file_request: FileRequest) -> None:
@@ -176,23 +184,30 @@ class FullPattern(EmailNotice):
         dataset = Dataset(criteria, self.get_items(criteria), file_request=file_request)
         filename = self.get_filename() or file_request.filename
         storage = file_request.filehandle.storage
-        expires = toolbox.expiry(self.get_signer())
         name = contents.new_name(file_request, filename)
-        with contents.written(storage, name) as target:
-            output = contents.Output(target, partial(leases.renew, file_request))
+        with contents.written(storage, name) as new:
+            output = contents.Output(new.target, partial(leases.renew, file_request))
             self.write_bytes(dataset, output)
-        kind = self.get_content_type()
-        toolbox.adopt(file_request, name, output.size, filename, kind, expires_at=expires)
+        kind, signer = self.get_content_type(), self.get_signer()
+        toolbox.adopt(file_request, new.name, output.size, filename, kind, signer)
 
-    def _notify(self, file_request: FileRequest) -> None:
+    def notify(self, file_request: FileRequest) -> bool:
+        """Send the e-mail, with a new token; say whether that went well.
+
+        A failure is logged and recorded, without the token: the file is there, and making it again
+        would not help.
+        """
         create = toolbox.create_token if self.is_requester_only() else toolbox.create_general_token
+        token = ""
         try:
             token = create(file_request, signer=self.get_signer())
             self.send_notification(file_request, token)
         except BaseException as error:
-            # The file is there: making it again would not help.
-            logger.exception("File request %s: no e-mail was sent", file_request.pk)
-            file_request.last_error = leases.described(error)
+            said = leases.described(error).replace(token or "\0", "…")
+            logger.error("File request %s: no e-mail was sent: %s", file_request.pk, said)
+            file_request.last_error = said
             file_request.save(update_fields=["last_error"])
             if not isinstance(error, Exception):
                 raise
+            return False
+        return True

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
+from django.core.signing import BadSignature, SignatureExpired
+
 from django_minio_backend.bgfiles.models import FileRequest
 from django_minio_backend.bgfiles.patterns.full import FullPattern
+from django_minio_backend.bgfiles.tokens import TokenSigner
 
 
 class Handler(Protocol):
@@ -23,6 +26,22 @@ def register(handler_class: Handler | type[FullPattern], file_types: Iterable[st
     """Let a class make the files of these types; the last one that is registered does."""
     for file_type in file_types:
         handlers[file_type] = handler_class
+
+
+def signer_of(token: str) -> TokenSigner | None:
+    """Return the registered pattern's own signer that made a token; None for the default one."""
+    for handler in handlers.values():
+        if isinstance(handler, type) and issubclass(handler, FullPattern):
+            if (signer := handler().get_signer()) is None:
+                continue
+            try:
+                signer.load(token)
+            except SignatureExpired:
+                return signer
+            except BadSignature:
+                continue
+            return signer
+    return None
 
 
 def restore(file_request: FileRequest) -> FullPattern:

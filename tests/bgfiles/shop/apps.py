@@ -9,6 +9,7 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
+from django.db import connection
 
 
 class ShopConfig(AppConfig):
@@ -36,6 +37,18 @@ class ShopConfig(AppConfig):
                 while dataset.criteria.raw.get("until") != "file" or not (folder() / "go").exists():
                     time.sleep(0.02)
 
+        class Querying(Quick):
+            """Is at a query when something happens to it."""
+
+            def write_bytes(self, dataset: Dataset, buffer: Any) -> None:
+                with connection.cursor() as cursor:
+                    note("begun")
+                    if dataset.criteria.raw["mode"] == "sleep":
+                        cursor.execute("SELECT pg_sleep(300)")
+                    else:
+                        cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+        registry.register(Querying, ["querying"])
         registry.register(Quick, ["quick"])
         registry.register(Endless, ["endless"])
 

@@ -22,15 +22,19 @@ class Command(BaseCommand):
             help="process makes the files that are due, clean removes requests that expired.",
         )
         parser.add_argument(
-            "--timeout", type=float, metavar="SECONDS", help="Begin nothing after these."
+            "--timeout", type=_seconds, metavar="SECONDS", help="Begin nothing after these."
         )
         parser.add_argument(
-            "--sleep", type=float, default=0, metavar="SECONDS", help="Between two requests."
+            "--sleep",
+            type=_seconds,
+            default=0,
+            metavar="SECONDS",
+            help="Between two requests.",
         )
-        parser.add_argument("--items", type=int, metavar="N", help="So many requests at most.")
+        parser.add_argument("--items", type=_count, metavar="N", help="So many requests at most.")
         parser.add_argument(
             "--leeway",
-            type=float,
+            type=_seconds,
             metavar="SECONDS",
             help="clean: leave alone what expired less than these ago (default: an hour), as it "
             "may be being downloaded.",
@@ -86,7 +90,7 @@ class Command(BaseCommand):
             else:
                 failed += 1
                 why = leases.described(one.error)
-                self.stderr.write(f"{one.request}: row and file are left, {why}")
+                self.stderr.write(f"{one.request}: not removed, {why}")
             self._show_progress(number, total)
         self._say(f"{removed:,} of {total:,} removed.")
         if failed:
@@ -101,6 +105,16 @@ class Command(BaseCommand):
             end = "\n" if number == total else ""
             self.stderr.write(f"\r{number:,} of {total:,}", ending=end)
             self.stderr.flush()
+
+
+def _seconds(text: str) -> float:
+    if not (number := float(text)) >= 0:
+        raise ValueError
+    return number
+
+
+def _count(text: str) -> int:
+    return int(_seconds(text))
 
 
 def _outcome(request: FileRequest) -> str:
