@@ -6,8 +6,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Sto
 from __future__ import annotations
 
 import io
-import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from xml.sax.saxutils import escape
 
@@ -17,49 +16,34 @@ from django_minio_backend.answers import (
     ObjectStat,
     Page,
     child_text,
-    etag_of,
     local_name,
     page_of,
     stat_of,
 )
 from django_minio_backend.bodies import RangedBody, Stream
-from django_minio_backend.bucket_client import BucketClient, content_md5, md5
+from django_minio_backend.bucket_client import content_md5, md5
 from django_minio_backend.errors import StorageError
-from django_minio_backend.names import quote_key
-from django_minio_backend.options import Options
 from django_minio_backend.parsing import Endpoint
-from django_minio_backend.signing import Credentials
+from django_minio_backend.parts_client import ONLY_NEW, PartsClient, condition
 from django_minio_backend.sources import SignedChunks
-from django_minio_backend.transport import Body, Content, Response
+from django_minio_backend.transport import Body, Content
 
 #: S3's limit for one PUT. https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 MAX_SINGLE_PUT = 5 * 2**30
-MAX_PARTS = 10_000
 #: The most keys that one request deletes.
 MOST_DELETED = 1000
 
-_CUSTOMER_KEY = "x-amz-server-side-encryption-customer-"
-_ONLY_NEW = {"If-None-Match": "*"}
 # Servers that have always refused content whose SHA-256 is not the one that was signed, and taken
 # signed chunks.
 _KNOWN = frozenset({"minio", "versitygw", "amazons3"})
 _refuses_taken_names: dict[Endpoint, bool] = {}
 
 
-class Client(BucketClient):
+class Client(PartsClient):
     """S3 for one bucket and its objects. Every method is one request unless it says otherwise.
 
     All raise the `StorageError` of what went wrong.
     """
-
-    def __init__(self, options: Options, credentials: Callable[[], Credentials]) -> None:
-        super().__init__(options, credentials)
-        # An encryption key that the client holds goes with every request that touches content.
-        self._customer_key = {
-            name: value
-            for name, value in options.sse.items()
-            if name.lower().startswith(_CUSTOMER_KEY)
-        }
 
     def put(
         self,
@@ -77,7 +61,7 @@ class Client(BucketClient):
 
         A `body` that is a stream must be able to seek and needs its hex digest, or to be chunks.
         """
-        sent = {**headers, **_condition(only_new, replaces)}
+        sent = {**headers, **condition(only_new, replaces)}
         if isinstance(body, Content) and is_locked(headers):
             sent["Content-MD5"] = content_md5(md5(body))
         try:
@@ -95,11 +79,6 @@ class Client(BucketClient):
             ) from error
         else:
             self._stored_etag(response, key)
-
-    @property
-    def holds_key(self) -> bool:
-        """Whether objects are encrypted with a key that the server does not keep."""
-        return bool(self._customer_key)
 
     @property
     def takes_signed_chunks(self) -> bool:
@@ -122,7 +101,7 @@ class Client(BucketClient):
         if not self._is_known:
             _refuses_taken_names[self._options.endpoint] = False
             return
-        headers = {**_ONLY_NEW, "Content-Length": "1"}
+        headers = {**ONLY_NEW, "Content-Length": "1"}
         try:
             self.transport.send("PUT", key, headers=headers, body=io.BytesIO(b"?"), sha256="0" * 64)
         except (errors.ServerUnreachable, errors.ServerFault, errors.Throttled):
@@ -181,16 +160,6 @@ class Client(BucketClient):
             raise self.changed(key)
         return opened
 
-    def changed(self, key: str, status: int = 200) -> StorageError:
-        """Return the error for an object that is no longer the one that was being read."""
-        return errors.build(errors.ObjectChanged, self.transport.where.of(key), status=status)
-
-    def part_size(self, key: str) -> int:
-        """Return how many bytes the first part of an object has."""
-        query = [("partNumber", "1")]
-        response = self.transport.send("HEAD", key, query=query, headers=self._customer_key)
-        return int(response.headers.get("Content-Length", "0"))
-
     def tags(self, key: str) -> list[tuple[str, str]]:
         """Return an object's tags."""
         root = self._xml(self.transport.send("GET", key, query=[("tagging", "")]), "Tagging")
@@ -246,84 +215,6 @@ class Client(BucketClient):
             seen.add(following)
             token = following
 
-    def start_parts(self, key: str, headers: Mapping[str, str]) -> str:
-        """Begin an upload in parts and return its id."""
-        response = self.transport.send("POST", key, query=[("uploads", "")], headers=headers)
-        root = self._xml(response, "InitiateMultipartUploadResult")
-        if upload := child_text(root, "UploadId"):
-            return upload
-        raise self._unexpected("an upload has no id", key)
-
-    def put_part(self, key: str, upload: str, number: int, body: Content) -> str:
-        """Send part `number` (from 1) and return its ETag."""
-        response = self.transport.send(
-            "PUT",
-            key,
-            query=[("partNumber", str(number)), ("uploadId", upload)],
-            headers=self._customer_key,
-            body=body,
-        )
-        return self._stored_etag(response, key)
-
-    def copy_part(
-        self, key: str, upload: str, number: int, source: str, start: int, stop: int, etag: str
-    ) -> str:
-        """Have the server make part `number` of bytes `[start, stop)` of "bucket/key" on it.
-
-        Returns the part's ETag. Raises ObjectChanged when the source has not this ETag any more.
-        https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPartCopy.html
-        """
-        headers = {
-            "x-amz-copy-source": quote_key(f"/{source}"),
-            "x-amz-copy-source-if-match": f'"{etag}"',
-            "x-amz-copy-source-range": f"bytes={start}-{stop - 1}",
-        }
-        query = [("partNumber", str(number)), ("uploadId", upload)]
-        try:
-            response = self.transport.send("PUT", key, query=query, headers=headers)
-        except errors.ObjectExists as error:
-            raise self.changed(key, error.status) from error
-        # S3 may find out that it failed after it has begun to answer 200.
-        root = self._finished(response, key, "CopyPartResult")
-        return etag_of(child_text(root, "ETag"))
-
-    def finish_parts(
-        self,
-        key: str,
-        upload: str,
-        etags: Sequence[str],
-        *,
-        only_new: bool = False,
-        replaces: str = "",
-    ) -> None:
-        """Make the object out of its parts; until then nobody sees it."""
-        parts = "".join(
-            f"<Part><PartNumber>{number}</PartNumber><ETag>{escape(etag)}</ETag></Part>"
-            for number, etag in enumerate(etags, 1)
-        )
-        response = self.transport.send(
-            "POST",
-            key,
-            query=[("uploadId", upload)],
-            headers={**self._customer_key, **_condition(only_new, replaces)},
-            body=f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode(),
-        )
-        # As above.
-        self._finished(response, key, "CompleteMultipartUploadResult")
-
-    def _finished(self, response: Response, key: str, expected: str) -> ET.Element:
-        root = self._xml(response, expected, "Error")
-        if local_name(root) == "Error":
-            code = child_text(root, "Code")
-            raise errors.build(
-                errors.error_class(500, code), self.transport.where.of(key), detail=code, code=code
-            )
-        return root
-
-    def abort_parts(self, key: str, upload: str) -> None:
-        """Throw the parts of an unfinished upload away."""
-        self.transport.send("DELETE", key, query=[("uploadId", upload)])
-
     @property
     def _is_known(self) -> bool:
         return self.transport.server.lower() in _KNOWN
@@ -340,17 +231,6 @@ class Client(BucketClient):
         if not isinstance(body, Content):
             return False
         return self.stat(key).etag == md5(body).hex()
-
-    def _stored_etag(self, response: Response, key: str) -> str:
-        if etag := etag_of(response.headers.get("ETag", "")):
-            return etag
-        raise self._unexpected("something was stored without an ETag", key)
-
-
-def _condition(only_new: bool, replaces: str) -> Mapping[str, str]:
-    if replaces:
-        return {"If-Match": f'"{replaces}"'}
-    return _ONLY_NEW if only_new else {}
 
 
 def is_locked(headers: Mapping[str, str]) -> bool:

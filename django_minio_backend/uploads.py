@@ -15,9 +15,10 @@ from typing import IO, Any, TypedDict, Unpack, cast
 from django.core.files.base import ContentFile, File
 
 from django_minio_backend.bucket_client import content_md5
-from django_minio_backend.client import MAX_PARTS, MAX_SINGLE_PUT, Client, is_locked
+from django_minio_backend.client import MAX_SINGLE_PUT, Client, is_locked
 from django_minio_backend.compression import Compression
 from django_minio_backend.errors import StorageError
+from django_minio_backend.parts_client import MAX_PARTS
 from django_minio_backend.signing import SIGNED_CHUNKS
 from django_minio_backend.sources import SignedChunks, Source
 from django_minio_backend.transport import Body, Content

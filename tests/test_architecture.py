@@ -18,6 +18,7 @@ LAYERS = [
     {"pools", "sdk"},
     {"transport"},
     {"bodies", "bucket_client"},
+    {"parts_client"},
     {"client"},
     {"reader", "uploads", "links", "buckets", "health"},
     {"writer"},

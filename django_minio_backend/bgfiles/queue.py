@@ -119,11 +119,12 @@ def work(
                 return
             given_up: list[FileRequest] = []
             request = claim(given_up=given_up.append)
+            if request is not None:
+                with stop.busy():
+                    perform(request)
             yield from given_up
             if request is None:
                 return
-            with stop.busy():
-                perform(request)
             done += 1
             yield request
 
