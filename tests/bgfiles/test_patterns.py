@@ -236,13 +236,16 @@ def test_the_requesters_language_and_time_zone_are_spoken(
     class Polite(Numbers):
         email_subject = gettext_lazy("January")
 
+        def get_email_text_message(self) -> str:
+            return timezone.get_current_timezone_name()
+
     registry.register(Polite, ["numbers"])
     with translation.override("de"), timezone.override("Asia/Tokyo"):
         toolbox.add_request("n=1", "numbers", user, filename="a.csv")
     request = queue.claim()
     assert request
     queue.perform(request)
-    assert mailoutbox[0].subject == "Januar"
+    assert (mailoutbox[0].subject, mailoutbox[0].body) == ("Januar", "Asia/Tokyo")
 
 
 def test_the_plain_pattern_asks_for_what_it_needs(queued: FileRequest) -> None:

@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.core.signing import BadSignature, SignatureExpired
 from django.db import OperationalError
+from django.db.models import QuerySet
 from django.utils import timezone, translation
 
 from django_minio_backend.bgfiles import leases, toolbox
@@ -298,3 +299,44 @@ def test_the_key_of_the_project_brings_its_fallbacks_even_if_it_is_named(
     settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "new"
     settings.BGFILES_DEFAULT_KEY = "new"
     assert toolbox.decode(token)[0] == done
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_attach_a_file_one_is_told_and_no_file_is_left_over(done: FileRequest) -> None:
+    first, second = FileRequest.objects.get(), FileRequest.objects.get()
+    toolbox.attach_file(first, b"first")
+    with pytest.raises(toolbox.LeaseLost):
+        toolbox.attach_file(second, b"second")
+    row = FileRequest.objects.get()
+    assert stored(row) == b"first"
+    assert row.filehandle.storage.listdir("bgfiles")[1] == [str(row.filehandle.name)[8:]]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_former_file_stays_where_the_new_one_is_not_taken(
+    done: FileRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: Any, **values: Any) -> None:
+        raise OperationalError("the connection broke")
+
+    monkeypatch.setattr(leases, "finish", broken)
+    with pytest.raises(OperationalError):
+        toolbox.attach_file(done, b"new")
+    assert stored(FileRequest.objects.get()) == b"0\r\n1\r\n2\r\n"
+
+
+def test_a_file_stays_while_nobody_can_say_whether_its_row_names_it(
+    memory: None,
+    queued: FileRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def broken(*args: Any, **values: Any) -> None:
+        raise OperationalError("the connection broke")
+
+    monkeypatch.setattr(leases, "finish", broken)
+    monkeypatch.setattr(QuerySet, "exists", broken)
+    with pytest.raises(OperationalError):
+        toolbox.attach_file(queued, b"1", filename="1.txt")
+    assert len(queued.filehandle.storage.listdir("bgfiles")[1]) == 1
+    assert "nobody knows whether it has bgfiles/" in caplog.text
