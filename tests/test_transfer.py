@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import gc
 import io
+import itertools
 import os
 import re
 import sys
@@ -621,7 +622,7 @@ def test_progress_is_told_on_a_terminal(disk: Path, monkeypatch: pytest.MonkeyPa
         def isatty(self) -> bool:
             return True
 
-    clock = iter(range(100))
+    clock = itertools.count()
     monkeypatch.setattr("time.monotonic", lambda: float(next(clock)))
     err = Terminal()
     call_command("copy_storage", "--from=disk", "--to=default", stderr=err, stdout=io.StringIO())
