@@ -130,8 +130,8 @@ class DualReadStorage(Storage):
             return reverse("dual:file", kwargs={"token": token})
         except NoReverseMatch as error:
             raise ImproperlyConfigured(
-                f"{self!r} gives links to a view: "
-                'include("django_minio_backend.dual_urls") in your URLs.'
+                f"{self!r} gives links to a view: add "
+                'path("files/", include("django_minio_backend.dual_urls")) to your URLs.'
             ) from error
 
     def _life(self, expires: datetime.timedelta | float | None) -> int:

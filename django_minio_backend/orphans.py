@@ -31,6 +31,8 @@ _ASKED = 500
 # What `strftime` replaces: https://docs.python.org/3/library/datetime.html#format-codes
 _FORMAT = "%"
 
+_NEVER = datetime.datetime.max.replace(tzinfo=datetime.UTC)
+
 Bucket = tuple[Endpoint, str]
 
 
@@ -162,6 +164,8 @@ class Search:
     """What was looked at and what was found. Sizes are bytes."""
 
     objects: int = 0
+    #: Of what nothing refers to, how many were too young to be told.
+    young: int = 0
     orphans: list[Orphan] = field(default_factory=list)
 
     @property
@@ -191,8 +195,11 @@ def search(
         for entry in scope.entries():
             found.objects += 1
             tell(found.objects)
-            if is_orphan(_mark(scope.storage, entry.key), entry, known, before, exclude):
+            mark = _mark(scope.storage, entry.key)
+            if is_orphan(mark, entry, known, before, exclude):
                 found.orphans.append(Orphan(scope, entry.key, entry.size))
+            elif is_orphan(mark, entry, known, _NEVER, exclude):
+                found.young += 1
     return found
 
 

@@ -118,7 +118,9 @@ def test_locations_are_taken_into_account(
 
 def test_what_is_young_or_excluded_is_left_alone(library: MinioBackend) -> None:
     store(library, "covers/a.png", "thumbs/b.png")
-    clean(older_than=1)
+    Book.objects.create(cover="thumbs/b.png")
+    assert "1 more are younger than --older-than: left alone." in clean(older_than=1)
+    Book.objects.all().delete()
     assert keys(library) == {"covers/a.png", "thumbs/b.png"}
     clean(exclude=["thumbs/*"])
     assert keys(library) == {"thumbs/b.png"}
@@ -229,6 +231,7 @@ def test_json_is_for_programs(library: MinioBackend) -> None:
         "objects": 1,
         "orphans": [{"bucket": library.bucket, "key": "covers/a.png", "size": 7}],
         "bytes": 7,
+        "young": 0,
         "dry_run": True,
     }
     assert clean(silenced=True) == ""

@@ -443,7 +443,7 @@ def test_verifying_tells_every_difference_and_changes_nothing(disk: Path) -> Non
     MinioBackend(replace_existing=True).save("a.txt", ContentFile(b"b"))
     before = content("default")
     out, said = copy("disk", "default", verify_only=True)
-    assert out == "0 copied (0\xa0bytes), 1 there already, 1 differ, 1 missing.\n"
+    assert out == "1 the same, 1 differ, 1 missing.\n"
     assert "a.txt: differs\n" in said
     assert "b/d/empty.bin: is missing\n" in said
     assert "FAILED: 2 of 3 files are not the same." in said
@@ -765,6 +765,10 @@ def test_what_a_row_refers_to_is_never_extra(disk: Path, monkeypatch: pytest.Mon
     Book.objects.create(cover="row.txt", scan="scan.txt")
     assert copy("disk", "default", **EXTRA)[0].startswith("1 extra deleted.")
     assert set(content("default")) == {*content("disk"), "row.txt", "deeper/scan.txt"}
+    # Nor where it is a file of the source that has been missing there since the site went back.
+    monkeypatch.setattr(Book._meta.get_field("cover"), "storage", storages["disk"])
+    copy("disk", "default", **EXTRA)
+    assert "row.txt" in content("default")
 
 
 def test_what_a_moving_site_writes_to_is_not_cleared(disk: Path, aliases: Any) -> None:
@@ -901,7 +905,8 @@ def test_a_file_that_cannot_be_read_does_not_keep_the_others(disk: Path, aliases
 
 
 def test_a_prefix_that_is_nowhere_is_none_of_the_files(disk: Path) -> None:
-    assert copy("disk", "default", prefix="none/of") == ("0 copied (0\xa0bytes).\n", "")
+    out, said = copy("disk", "default", prefix="none/of")
+    assert (out, said) == ("0 copied (0\xa0bytes).\n", "No file of 'disk' begins with 'none/of'.\n")
     for prefix in ("../x", "a/../../x"):
         assert "FAILED: --prefix leads out" in copy("disk", "default", prefix=prefix)[1]
 

@@ -64,7 +64,7 @@ def test_process_goes_on_after_a_failure_that_is_tried_again(memory: None, user:
     assert "failed, to be tried again after" in bad
     assert "MultiValueDictKeyError" in bad
     assert good.endswith("done, 3 bytes")
-    assert summary == "1 done, 0 failed."
+    assert summary == "1 done, 0 failed, 1 to be tried again."
 
 
 def test_process_says_what_it_lost(memory: None, queued: FileRequest) -> None:

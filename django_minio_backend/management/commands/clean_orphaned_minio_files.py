@@ -141,6 +141,8 @@ class Command(StorageCommand):
             f"{found.objects:,} objects in {places}; {len(found.orphans):,} orphans, "
             f"{filesizeformat(found.size)} ({found.percent:.1f} %)."
         )
+        if found.young:
+            self.stdout.write(f"{found.young:,} more are younger than --older-than: left alone.")
 
     def _is_sure(self, found: Search) -> bool:
         question = f"Delete {len(found.orphans):,} objects? Type 'yes' to do so: "
@@ -211,6 +213,7 @@ def _as_json(among: Sequence[Scope], found: Search, dry_run: bool) -> str:
                 for one in found.orphans
             ],
             "bytes": found.size,
+            "young": found.young,
             "dry_run": dry_run,
         }
     )

@@ -56,11 +56,16 @@ class Command(BaseCommand):
             "--noinput", "--no-input", action="store_false", dest="interactive", help="Do not ask."
         )
         parser.add_argument(
-            "--workers", type=int, default=WORKERS, metavar="N", help="Copy N files at once."
+            "--workers",
+            type=int,
+            default=WORKERS,
+            metavar="N",
+            help="Copy N files at once (default: 8).",
         )
 
     def handle(self, *, source: str, target: str, **options: Any) -> None:
         self.verbosity, self.dry_run = options["verbosity"], options["dry_run"]
+        self.verify_only = options["verify_only"]
         self.counts: Counter[Verdict] = Counter()
         self.copied_bytes = 0
         if ".." in options["prefix"].split("/"):
@@ -82,7 +87,7 @@ class Command(BaseCommand):
             raise
         except Exception as error:
             # Whatever a storage by somebody else raises.
-            raise CommandError(f"{type(error).__name__}: {error} {self._summary()}") from error
+            raise CommandError(f"{type(error).__name__}: {error}\n{self._summary()}") from error
 
     def _transfer(
         self,
@@ -102,6 +107,8 @@ class Command(BaseCommand):
         there = {} if asked else moving.there(prefix)
         items = list(moving.source.items(prefix))
         names = {item.name for item in items}
+        if prefix and not items:
+            self.stderr.write(f"No file of '{moving.source.alias}' begins with '{prefix}'.")
         find = moving.target.find if asked else there.get
         if only_referenced:
             wanted = self._referenced(moving, prefix)
@@ -174,12 +181,17 @@ class Command(BaseCommand):
     def _summary(self) -> str:
         verb = "to copy" if self.dry_run else "copied"
         told = [f"{self.counts[Verdict.COPIED]:,} {verb} ({filesizeformat(self.copied_bytes)})"]
+        told = [] if self.verify_only else told
         told += [
-            f"{self.counts[verdict]:,} {verdict.value}"
+            f"{self.counts[verdict]:,} {self._word(verdict)}"
             for verdict in Verdict
-            if self.counts[verdict] and verdict is not Verdict.COPIED
+            if verdict is not Verdict.COPIED
+            and (self.counts[verdict] or (self.verify_only and verdict is Verdict.EQUAL))
         ]
         return f"{', '.join(told)}."
+
+    def _word(self, verdict: Verdict) -> str:
+        return "the same" if self.verify_only and verdict is Verdict.EQUAL else verdict.value
 
     def _warn_of_missing(self, names: set[str]) -> None:
         for name in sorted(names):
@@ -198,7 +210,7 @@ class Command(BaseCommand):
         if self._differences:
             raise CommandError(f"{self._summary()} Nothing was deleted.")
         # What a row refers to is missing in the source, and not extra.
-        needed = transfer.referenced([moving.target], prefix)
+        needed = transfer.referenced([moving.source, moving.target], prefix)
         doomed = [item for item in extra if item.name not in needed]
         if moving.dry_run or self.verbosity > 1:
             for item in doomed:
@@ -225,7 +237,7 @@ class Command(BaseCommand):
         return self.verbosity == 1 and self.stderr.isatty()
 
     def _tell(self, text: str) -> None:
-        self.stderr.write(f"\r{text}\x1b[K", ending="" if text else "\r")
+        self.stderr.write(f"\r{text}\x1b[K", lambda line: line, "" if text else "\r")
         self.stderr.flush()
 
 

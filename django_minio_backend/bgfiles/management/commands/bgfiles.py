@@ -52,12 +52,14 @@ class Command(BaseCommand):
 
     def _process(self, items: int | None, timeout: float | None, sleep: float) -> None:
         self._tell_unregistered()
-        done = failed = 0
+        done = failed = again = 0
         for request in queue.work(items=items, timeout=timeout, sleep=sleep):
             done += request.state == State.DONE
             failed += request.state == State.FAILED
+            again += request.state == State.QUEUED
             self._say(f"{request}: {_outcome(request)}")
-        self._say(f"{done:,} done, {failed:,} failed.")
+        told = f", {again:,} to be tried again" if again else ""
+        self._say(f"{done:,} done, {failed:,} failed{told}.")
         if failed:
             raise CommandError(f"{failed:,} failed for good; the admin shows why.")
 
