@@ -245,7 +245,7 @@ def _deployment_of(one: Options) -> Iterator[CheckMessage]:
     if one.url_expiry > _LONG_EXPIRY and not one.is_static:
         yield long_expiry(
             f"{at} signs links that work for {one.url_expiry}.",
-            f"Set MINIO_URL_EXPIRY_HOURS to {_LONG_EXPIRY} or less: a link cannot be taken back.",
+            "Set MINIO_URL_EXPIRY_HOURS to timedelta(days=1) or less: a link cannot be taken back.",
         )
 
 

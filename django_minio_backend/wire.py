@@ -60,20 +60,20 @@ class _Answer(http.client.HTTPResponse):
     begin = _with_parser(http.client.HTTPResponse.begin)
 
 
-class _Connection(HTTPConnection):
+class Connection(HTTPConnection):
     response_class = _Answer
 
 
-class _SecureConnection(HTTPSConnection):
+class SecureConnection(HTTPSConnection):
     response_class = _Answer
 
 
 class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection
+    ConnectionCls = Connection
 
 
 class _SecurePool(HTTPSConnectionPool):
-    ConnectionCls = _SecureConnection
+    ConnectionCls = SecureConnection
 
 
 class PoolManager(urllib3.PoolManager):
