@@ -6,7 +6,7 @@ import datetime
 import hashlib
 import io
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -16,10 +16,11 @@ from django.core.files.base import File
 from django_minio_backend import headers, names
 from django_minio_backend.answers import MTIME, Entry, ObjectStat, stat_of
 from django_minio_backend.checksums import Checked, Damaged
-from django_minio_backend.client import MOST_DELETED
+from django_minio_backend.client import batches
 from django_minio_backend.compression import Compression
 from django_minio_backend.errors import ObjectExists, ObjectNotFound, StorageError
-from django_minio_backend.places import Content, Item, Place
+from django_minio_backend.parts_client import Condition
+from django_minio_backend.places import WRITTEN_MEANWHILE, Content, Item, Place
 from django_minio_backend.reader import FIRST_RANGE, ObjectReader, open_content
 from django_minio_backend.storage import MinioBackend
 
@@ -45,8 +46,7 @@ class Bucket(Place):
 
     @property
     def _prefix(self) -> str:
-        location = self.storage.options.location
-        return f"{location}/" if location else ""
+        return names.folder_prefix(self.storage.options.location, "")
 
     def key(self, name: str) -> str:
         return self._prefix + name
@@ -103,11 +103,11 @@ class Bucket(Place):
                 reader.size,
                 stat.modified,
                 stat.content_type,
-                stat.etag,
-                self.part_size(replace(item, etag=stat.etag)),
-                stat.etag_is_md5,
-                self._own(stat),
-                self.origin,
+                etag=stat.etag,
+                part_size=self.part_size(replace(item, etag=stat.etag)),
+                etag_is_checksum=stat.etag_is_md5,
+                headers=self._own(stat),
+                origin=self.origin,
             )
         except BaseException:
             reader.close()
@@ -132,15 +132,12 @@ class Bucket(Place):
         upload = replace(
             self.storage._upload(name),
             headers=self._headers(name, content, content.etag or checked.expected),
-            only_new=found is None,
-            replaces=found.etag if found else "",
+            **_instead_of(found),
             compression=Compression(),
         )
-        try:
+        with _conflict_told():
             # The server compares what arrives with the SHA-256 that it was signed with.
             upload.send(self.storage.s3, self.key(name), File(io.BufferedReader(checked)))
-        except ObjectExists as error:
-            raise FileExistsError("It was written meanwhile, and left as it is.") from error
 
     def can_take_from(self, place: Place, item: Item) -> bool:
         """Say whether the server is to copy a file by itself.
@@ -161,8 +158,8 @@ class Bucket(Place):
         """
         s3, key = self.storage.s3, self.key(item.name)
         stat = place.storage.s3.stat(place.key(item.name))
-        content = Content(None, stat.size, stat.modified, headers=place._own(stat))
-        content.origin = place.origin
+        own = place._own(stat)
+        content = Content(None, stat.size, stat.modified, headers=own, origin=place.origin)
         upload = s3.start_parts(key, self._headers(item.name, content, stat.etag))
         try:
             etags = self._copied_parts(
@@ -170,13 +167,11 @@ class Bucket(Place):
             )
             if stat.etag_is_md5 and len(etags) == 1 and etags[0] != stat.etag:
                 raise Damaged(f"The server copied it with the checksum {etags[0]}.")
-            replaces = found.etag if found else ""
-            s3.finish_parts(key, upload, etags, only_new=found is None, replaces=replaces)
-        except BaseException as error:
+            with _conflict_told():
+                s3.finish_parts(key, upload, etags, **_instead_of(found))
+        except BaseException:
             with suppress(StorageError):
                 s3.abort_parts(key, upload)
-            if isinstance(error, ObjectExists):
-                raise FileExistsError("It was written meanwhile, and left as it is.") from error
             raise
         self.storage._links.renew(key)
 
@@ -210,12 +205,25 @@ class Bucket(Place):
 
     def delete(self, names: Sequence[str]) -> dict[str, str]:
         failed: dict[str, str] = {}
-        for start in range(0, len(names), MOST_DELETED):
-            keys = [self.key(name) for name in names[start : start + MOST_DELETED]]
+        for some in batches(names):
+            keys = [self.key(name) for name in some]
             failed |= self.storage.s3.delete_many(keys)
             for key in keys:
                 self.storage._links.renew(key)
         return {key[len(self._prefix) :]: why for key, why in failed.items()}
+
+
+def _instead_of(found: Item | None) -> Condition:
+    """Return what must hold of what is there when a file is stored in the place of `found`."""
+    return {"only_new": found is None, "replaces": found.etag if found else ""}
+
+
+@contextmanager
+def _conflict_told() -> Iterator[None]:
+    try:
+        yield
+    except ObjectExists as error:
+        raise FileExistsError(WRITTEN_MEANWHILE) from error
 
 
 def _is_about_keeping(header: str, own: set[str]) -> bool:

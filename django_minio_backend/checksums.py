@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+from collections.abc import Iterable
 from typing import Any
 
 _BLOCK = 2**20
@@ -96,11 +97,18 @@ class Checked(io.RawIOBase):
 
 def checksum_of(file: Any, part_size: int = 0) -> tuple[str, int]:
     """Return the checksum and the size of a binary file, from where it stands."""
-    checksum, size = Checksum(part_size), 0
+    (found,), size = checksums_of(file, [part_size])
+    return found, size
+
+
+def checksums_of(file: Any, part_sizes: Iterable[int]) -> tuple[list[str], int]:
+    """Return a checksum for each part size, and the size, in one reading."""
+    checksums, size = [Checksum(part_size) for part_size in part_sizes], 0
     while block := file.read(_BLOCK):
-        checksum.update(block)
+        for checksum in checksums:
+            checksum.update(block)
         size += len(block)
-    return checksum.value, size
+    return [checksum.value for checksum in checksums], size
 
 
 def _md5(data: bytes = b"") -> Any:

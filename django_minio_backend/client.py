@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from typing import TypeVar
 from xml.sax.saxutils import escape
 
 from django_minio_backend import errors
@@ -32,6 +33,8 @@ from django_minio_backend.transport import Body, Content
 MAX_SINGLE_PUT = 5 * 2**30
 #: The most keys that one request deletes.
 MOST_DELETED = 1000
+
+T = TypeVar("T")
 
 # Servers that have always refused content whose SHA-256 is not the one that was signed, and taken
 # signed chunks.
@@ -231,6 +234,12 @@ class Client(PartsClient):
         if not isinstance(body, Content):
             return False
         return self.stat(key).etag == md5(body).hex()
+
+
+def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Yield as many at once as one request deletes."""
+    for start in range(0, len(items), MOST_DELETED):
+        yield items[start : start + MOST_DELETED]
 
 
 def is_locked(headers: Mapping[str, str]) -> bool:

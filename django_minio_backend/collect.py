@@ -19,7 +19,7 @@ from django.core.files.storage import FileSystemStorage, Storage
 
 from django_minio_backend import names
 from django_minio_backend.answers import Entry
-from django_minio_backend.client import MOST_DELETED
+from django_minio_backend.client import batches
 from django_minio_backend.errors import ObjectNotFound
 from django_minio_backend.staticfiles import ManifestFile, MinioBackendStatic
 
@@ -207,9 +207,8 @@ def referenced(storage: Any, found: Mapping[str, Entry], since: datetime) -> set
 def delete(storage: MinioBackendStatic, doomed: Sequence[str], workers: int) -> dict[str, str]:
     """Delete objects by their names, 1,000 a request; return what could not be, and why."""
     keys = [storage._key(name) for name in doomed]
-    batches = [keys[start : start + MOST_DELETED] for start in range(0, len(keys), MOST_DELETED)]
     with ThreadPoolExecutor(workers, thread_name_prefix="delete") as threads:
-        failures = list(threads.map(storage.s3.delete_many, batches))
+        failures = list(threads.map(storage.s3.delete_many, batches(keys)))
     return {key: reason for failed in failures for key, reason in failed.items()}
 
 

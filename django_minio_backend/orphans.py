@@ -23,6 +23,7 @@ from django.utils.module_loading import import_string
 from django_minio_backend import dual
 from django_minio_backend.answers import Entry
 from django_minio_backend.errors import ConfigurationError
+from django_minio_backend.names import folder_prefix
 from django_minio_backend.parsing import Endpoint
 from django_minio_backend.storage import MinioBackend, configured
 
@@ -137,7 +138,10 @@ def scopes(found: Iterable[Reference], bucket: str = "", *, whole: bool = False)
     made = []
     for (_, name), own in sorted(by_bucket.items(), key=lambda item: item[0][1]):
         if bucket in {"", name}:
-            roots = {_folder(one.storage.options.location) if whole else one.prefix for one in own}
+            roots = {
+                folder_prefix(one.storage.options.location, "") if whole else one.prefix
+                for one in own
+            }
             named = [
                 one for (_, other), those in by_bucket.items() for one in those if other == name
             ]
@@ -222,7 +226,7 @@ def still_orphans(orphans: Sequence[Orphan]) -> list[Orphan]:
     scope, keys = orphans[0].scope, [orphan.key for orphan in orphans]
     taken: set[str | None] = set()
     for one in scope.references:
-        prefix = _folder(one.storage.options.location)
+        prefix = folder_prefix(one.storage.options.location, "")
         names = [key.removeprefix(prefix) for key in keys if key.startswith(prefix)]
         taken |= {one.key(name) for name in one.names_among(names)}
     return [orphan for orphan in orphans if orphan.key not in taken]
@@ -289,10 +293,6 @@ def _databases(model: type[Model]) -> list[str]:
     if settings.DATABASE_ROUTERS:
         usual |= {name for name in connections if router.allow_migrate_model(name, model)}
     return sorted(usual)
-
-
-def _folder(location: str) -> str:
-    return f"{location}/" if location else ""
 
 
 def _outermost(prefixes: Iterable[str]) -> tuple[str, ...]:

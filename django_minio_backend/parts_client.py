@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypedDict
 from xml.sax.saxutils import escape
 
 from django_minio_backend import errors
@@ -137,6 +138,13 @@ class PartsClient(BucketClient):
         if etag := etag_of(response.headers.get("ETag", "")):
             return etag
         raise self._unexpected("something was stored without an ETag", key)
+
+
+class Condition(TypedDict, total=False):
+    """What must hold of an object that is there; see `Client.put`."""
+
+    only_new: bool
+    replaces: str
 
 
 def condition(only_new: bool, replaces: str) -> Mapping[str, str]:

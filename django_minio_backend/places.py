@@ -17,8 +17,9 @@ from django.core.files.base import File
 from django.utils import timezone
 
 from django_minio_backend.answers import ObjectStat
-from django_minio_backend.checksums import Checked, Damaged, checksum_of
+from django_minio_backend.checksums import Checked, Damaged, checksum_of, checksums_of
 
+WRITTEN_MEANWHILE = "It was written meanwhile, and left as it is."
 # What a Folder calls a file that is not all there; an interrupted run may leave one.
 _PARTIAL = re.compile(r"(.*/)?\.[0-9a-f]{16}\.partial")
 _NO_NAMES = {"", ".", ".."}
@@ -151,10 +152,10 @@ class Place:
         kind = getattr(getattr(file, "obj", None), "content_type", None)
         return Content(file, item.size, self.modified(item), kind, origin=self.origin)
 
-    def measure(self, item: Item, *, raw: bool = False, part_size: int = 0) -> tuple[str, int]:
-        """Return the checksum of a file, and its size, by reading it."""
+    def measure(self, item: Item, *, raw: bool = False) -> tuple[str, int]:
+        """Return the MD5 of a file, and its size, by reading it."""
         with self.open(item, raw=raw).file as file:
-            return checksum_of(file, part_size)
+            return checksum_of(file)
 
     def part_size(self, item: Item) -> int:
         """Return the size in bytes of the parts that its ETag is of, 0 where it is of none."""
@@ -162,7 +163,8 @@ class Place:
 
     def known(self, item: Item, part_size: int) -> set[str]:
         """Return the checksums that a file is known to have; one in no bucket is read for it."""
-        return {self.measure(item, part_size=size)[0] for size in {0, part_size}}
+        with self.open(item).file as file:
+            return set(checksums_of(file, {0, part_size})[0])
 
     def copied(self, item: Item, origin: str = "") -> str:
         """Return the checksum of what a file is a copy of, "" where that is not known.
@@ -197,7 +199,7 @@ class Place:
         """Raise FileExistsError where something else is there than was found."""
         now = self.find(name)
         if now is not found and (now is None or not now.is_version_of(found)):
-            raise FileExistsError("It was written meanwhile, and left as it is.")
+            raise FileExistsError(WRITTEN_MEANWHILE)
 
     def _verify(self, name: str, checked: Checked) -> None:
         with self.storage.open(name) as file:

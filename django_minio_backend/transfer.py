@@ -233,23 +233,12 @@ def referenced(places: Iterable[Place], prefix: str) -> set[str]:
     found = {name for place in places for name in _told_of(place)}
     for model, field in orphans.file_fields():
         for storage in dual.parts(field.storage):
-            for within in _inside(_place("", storage), places):
-                rows = Reference(model, field, cast(Any, storage)).rows()
-                found |= {moved for _, name in rows if (moved := within(name)) is not None}
+            holder, here = _place("", storage).root
+            within = {there for other, there in (place.root for place in places) if other == holder}
+            rows = Reference(model, field, cast(Any, storage)).rows() if within else ()
+            for path in (here + name for _, name in rows):
+                found |= {path[len(there) :] for there in within if path.startswith(there)}
     return {name for name in found if name.startswith(prefix)}
-
-
-def _inside(field: Place, places: Iterable[Place]) -> Iterator[Callable[[str], str | None]]:
-    """Yield, for each of the places that holds a field's files, what tells their names there."""
-    holder, here = field.root
-    for place in places:
-        other, there = place.root
-        if holder == other:
-            yield (
-                lambda name, there=there: (  # type: ignore[misc]
-                    (here + name)[len(there) :] if (here + name).startswith(there) else None
-                )
-            )
 
 
 def _told_of(place: Place) -> Iterator[str]:

@@ -10,7 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import IO, Any, TypedDict, Unpack, cast
+from typing import IO, Any, Unpack, cast
 
 from django.core.files.base import ContentFile, File
 
@@ -18,17 +18,10 @@ from django_minio_backend.bucket_client import content_md5
 from django_minio_backend.client import MAX_SINGLE_PUT, Client, is_locked
 from django_minio_backend.compression import Compression
 from django_minio_backend.errors import StorageError
-from django_minio_backend.parts_client import MAX_PARTS
+from django_minio_backend.parts_client import MAX_PARTS, Condition
 from django_minio_backend.signing import SIGNED_CHUNKS
 from django_minio_backend.sources import SignedChunks, Source
 from django_minio_backend.transport import Body, Content
-
-
-class _Condition(TypedDict, total=False):
-    """What must hold of an object that is there; see `Client.put`."""
-
-    only_new: bool
-    replaces: str
 
 
 @dataclass(frozen=True)
@@ -111,7 +104,7 @@ class Upload:
             raise
 
     @property
-    def _condition(self) -> _Condition:
+    def _condition(self) -> Condition:
         return {"only_new": self.only_new, "replaces": self.replaces}
 
     def _announce(self, key: str, size: int | None) -> None:
@@ -161,7 +154,7 @@ class Parts:
         self._flying.add(part)
         self._sizes[part] = len(block)
 
-    def finish(self, **condition: Unpack[_Condition]) -> None:
+    def finish(self, **condition: Unpack[Condition]) -> None:
         self._land(0)
         self._threads.shutdown()
         etags = [part.result() for part in self._sizes]

@@ -268,7 +268,7 @@ def test_clear_leaves_what_was_collected_and_nothing_else(
     site.use(MANIFEST)
     for number in range(5):
         site.storage.save(f"old/{number}.txt", ContentFile(b"x"))
-    monkeypatch.setattr(collect, "MOST_DELETED", 3)
+    monkeypatch.setattr("django_minio_backend.client.MOST_DELETED", 3)
     site.collect(clear=True, dry_run=True)
     assert "old/1.txt" in site.names()
     site.collect(clear=True)

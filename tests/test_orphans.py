@@ -214,9 +214,7 @@ def test_deleting_is_a_request_a_thousand(
     recorded = MinioBackend(http_client=recorder)
     for model, name in FIELDS:
         monkeypatch.setattr(model._meta.get_field(name), "storage", recorded)
-    monkeypatch.setattr(
-        "django_minio_backend.management.commands.clean_orphaned_minio_files.MOST_DELETED", 3
-    )
+    monkeypatch.setattr("django_minio_backend.client.MOST_DELETED", 3)
     store(library, *(f"covers/{number}.png" for number in range(7)))
     clean()
     assert recorder.methods == ["GET", "POST", "POST", "POST"]
@@ -292,9 +290,7 @@ def test_a_server_that_fails_midway_loses_nothing_more(
     library: MinioBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store(library, *(f"covers/{number}.png" for number in range(4)))
-    monkeypatch.setattr(
-        "django_minio_backend.management.commands.clean_orphaned_minio_files.MOST_DELETED", 2
-    )
+    monkeypatch.setattr("django_minio_backend.client.MOST_DELETED", 2)
     real, calls = Client.delete_many, []
 
     def failing(client: Client, doomed: Any) -> dict[str, str]:
@@ -406,9 +402,7 @@ def test_no_world_loses_a_referenced_object(
         patch.setattr(orphans.Reference, "rows", referring)
         patch.setattr(orphans.Reference, "names_among", asked)
         patch.setattr(Client, "delete_many", delete_many)
-        patch.setattr(
-            "django_minio_backend.management.commands.clean_orphaned_minio_files.MOST_DELETED", 3
-        )
+        patch.setattr("django_minio_backend.client.MOST_DELETED", 3)
         try:
             clean(silenced=True, stderr=io.StringIO())
         except CommandError:

@@ -80,12 +80,10 @@ def perform(request: FileRequest) -> None:
             leases.retry(request, RuntimeError("use the request that the handler is given"))
         logger.warning("%s: somebody else goes on with it", error)
     except Exception as error:
-        if request.held:
-            leases.retry(request, error)
+        leases.retry(request, error)
         logger.warning("%s failed: %s", request, type(error).__name__, exc_info=True)
     except BaseException:
-        if request.held:
-            leases.give_back(request)
+        leases.give_back(request)
         raise
 
 

@@ -137,7 +137,9 @@ def create_token(
     """
     if request.requester_id is None:
         raise RuntimeError("a requester's token needs a request with a requester")
-    return create_general_token(request, {**(data or {}), "requester": _pk(request)}, signer)
+    return create_general_token(
+        request, {**(data or {}), "requester": requester_pk(request)}, signer
+    )
 
 
 def create_general_token(
@@ -161,7 +163,7 @@ def _longest(request: FileRequest, signer: TokenSigner | None) -> Any:
     return expires and max(expires, request.expires_at or expires)
 
 
-def _pk(request: FileRequest) -> int | str:
+def requester_pk(request: FileRequest) -> int | str:
     """Return the requester's primary key as any serializer takes it."""
     pk = request.requester_id
     return pk if isinstance(pk, int) else str(pk)

@@ -127,4 +127,4 @@ def status(request: HttpRequest, pk: UUID | str = "", token: str | None = None) 
 def _own_token(found: FileRequest) -> str:
     """Return a token that lets the file live no longer than it does."""
     signer = registry.restore(found).get_signer()
-    return toolbox.sign(found, {"requester": str(found.requester_id)}, signer)
+    return toolbox.sign(found, {"requester": toolbox.requester_pk(found)}, signer)

@@ -13,7 +13,7 @@ from django.db import DatabaseError
 from django.template.defaultfilters import filesizeformat
 
 from django_minio_backend import orphans
-from django_minio_backend.client import MOST_DELETED
+from django_minio_backend.client import batches
 from django_minio_backend.errors import StorageError
 from django_minio_backend.management.base import StorageCommand
 from django_minio_backend.orphans import Orphan, Scope, Search
@@ -185,11 +185,9 @@ class Command(StorageCommand):
             raise CommandError(f"{count:,} references to missing objects.")
 
 
-def _batches(doomed: Sequence[Orphan]) -> Iterator[list[Orphan]]:
+def _batches(doomed: Sequence[Orphan]) -> Iterator[Sequence[Orphan]]:
     for _, own in groupby(doomed, key=lambda orphan: id(orphan.scope)):
-        batch = list(own)
-        for start in range(0, len(batch), MOST_DELETED):
-            yield batch[start : start + MOST_DELETED]
+        yield from batches(list(own))
 
 
 def _stop_where(found: Search, max_delete: int | None, max_percent: float | None) -> None:

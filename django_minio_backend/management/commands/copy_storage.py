@@ -169,8 +169,7 @@ class Command(BaseCommand):
         if outcome.verdict is Verdict.COPIED:
             self.copied_bytes += outcome.item.size
             if self.verbosity > 1:
-                verb = "to copy" if self.dry_run else "copied"
-                self.stdout.write(f"{outcome.item.name}: {verb}")
+                self.stdout.write(f"{outcome.item.name}: {self._verb}")
         elif outcome.detail:
             self.stderr.write(f"{outcome.item.name}: {outcome.detail}")
 
@@ -178,10 +177,14 @@ class Command(BaseCommand):
     def _differences(self) -> int:
         return sum(self.counts[verdict] for verdict in DIFFERENCES)
 
+    @property
+    def _verb(self) -> str:
+        return "to copy" if self.dry_run else Verdict.COPIED.value
+
     def _summary(self) -> str:
-        verb = "to copy" if self.dry_run else "copied"
-        told = [f"{self.counts[Verdict.COPIED]:,} {verb} ({filesizeformat(self.copied_bytes)})"]
-        told = [] if self.verify_only else told
+        copied = self.counts[Verdict.COPIED]
+        size = filesizeformat(self.copied_bytes)
+        told = [] if self.verify_only else [f"{copied:,} {self._verb} ({size})"]
         told += [
             f"{self.counts[verdict]:,} {self._word(verdict)}"
             for verdict in Verdict
