@@ -45,5 +45,6 @@ os.environ["PATH"] = pyenv_pythons()
 @nox.parametrize(["python", "django", "minio"], CORNERS)
 def tests(session: nox.Session, django: str, minio: str) -> None:
     """Run the suite; lint, types and coverage are `make test`'s."""
-    session.install(f"django=={django}.*", f"minio=={minio}", ".[test]")
+    test_group = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "test")
+    session.install(f"django=={django}.*", f"minio=={minio}", ".", *test_group)
     session.run("python", "-m", "pytest", "-q", *session.posargs)

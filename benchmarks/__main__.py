@@ -37,7 +37,7 @@ def workloads(quick: bool) -> list[Workload]:
         Workload("save 4 KiB over an existing one", small),
         Workload("open + read 4 KiB", small),
         Workload("exists + size + mtime", small),
-        Workload("delete", small, prepare="(prepare delete)"),
+        Workload("delete", small),
         Workload("8 threads, save + open", small),
         Workload("url(), private", links),
         Workload("url(), private, cached", links // 10),
@@ -67,7 +67,7 @@ def client_for(server: Server) -> Minio:
 
 @contextmanager
 def world(server: Server, quick: bool) -> Iterator[dict[str, str]]:
-    """Fill buckets with what the workloads read; yield what the workers must know of it."""
+    """Fill buckets for the workloads. Yield the environment variables that name them."""
     names = {"BENCH_BUCKET": "bench-media", "BENCH_LISTING": "bench-listing"}
     client = client_for(server)
     for bucket in names.values():
@@ -118,10 +118,13 @@ def measure(contenders: Sequence[Contender], client: Minio, quick: bool, named: 
         for turn in range(rounds):
             # Each is first, and last, as often as the others.
             for contender in able[turn % len(able) :] + able[: turn % len(able)]:
-                if workload.prepare:
-                    contender.measure(workload.prepare, workload.count)
-                if turn == 0 and not workload.cold:
-                    contender.measure(known_as, min(workload.count, 3))  # warm
+                prepare = f"(prepare {known_as})"
+                if turn == 0 and not workload.cold:  # warm
+                    if prepare in contender.workloads:
+                        contender.measure(prepare, 3)
+                    contender.measure(known_as, min(workload.count, 3))
+                if prepare in contender.workloads:
+                    contender.measure(prepare, workload.count)
                 if workload.cold:
                     empty(client, contender.static_bucket)
                 results.add(contender.name, **contender.measure(known_as, workload.count))
@@ -137,8 +140,9 @@ def _starts(contenders: Sequence[Contender], rounds: int) -> Found:
         for contender in (one for one in contenders if START_CALL in one.workloads):
             seconds = contender.start()
             if turn:  # the first one wrote bytecode
-                results.add(contender.name, seconds, requests=1, peak=0)
+                results.add(contender.name, seconds, requests=1, peak=0, cpu=0)
     results.requests.clear()
+    results.cpu.clear()
     return results
 
 

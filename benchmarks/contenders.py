@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tools.go_build import cache_folder
+from tools.cache import cache_folder
 from tools.minio_server import Server
 from tools.processes import say
 
@@ -22,15 +22,25 @@ ROOT = Path(__file__).parents[1]
 WORKER = Path(__file__).with_name("worker.py")
 BASELINE = "django-minio-backend"
 OURS = "ours"
-#: What pip installs for each; ours is the checkout.
+#: The bare SDK, by which the CPU of the client is compared.
+SDK = "minio-py"
+#: Python's own HTTP client with links that were signed before: nobody does less.
+FLOOR = "signed http.client"
+#: The packages that pip installs for each. Ours is the checkout.
 REQUIREMENTS = {
     OURS: [str(ROOT)],
-    "minio-py": ["minio==7.2.20"],
+    SDK: ["minio==7.2.20"],
     BASELINE: ["django-minio-backend==4.5.0"],
     "django-storages": ["django-storages==1.14.6", "boto3==1.44.*"],
     "django-minio-storage": ["django-minio-storage==0.6.0"],
+    "obstore": ["obstore==0.8.*"],
+    FLOOR: ["minio==7.2.20"],
     "collectfasta": ["collectfasta==3.3.*", "django-storages==1.14.6", "boto3==1.44.*"],
 }
+
+
+#: Contenders whose requests cannot be seen from Python.
+UNCOUNTED = frozenset({"obstore"})
 
 
 def environment(name: str) -> Path:
@@ -62,7 +72,7 @@ class Contender:
     workloads: frozenset[str] = frozenset()
 
     def measure(self, workload: str, count: int) -> dict[str, float]:
-        """Return the seconds, requests and peak bytes of doing `workload` `count` times."""
+        """Return the seconds, CPU seconds, requests and peak bytes of `count` times `workload`."""
         assert self._process.stdin
         print(json.dumps({"workload": workload, "count": count}), file=self._process.stdin)
         self._process.stdin.flush()

@@ -1,4 +1,4 @@
-"""What the rounds found, as a table and as a plot."""
+"""The results of the rounds, as a table and as a plot."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from benchmarks.contenders import BASELINE, OURS, REQUIREMENTS
+from benchmarks.contenders import BASELINE, OURS, REQUIREMENTS, SDK, UNCOUNTED
 
 MIB = 2**20
 NOTHING = "\N{EN DASH}"
@@ -18,16 +18,15 @@ NOTHING = "\N{EN DASH}"
 
 @dataclass(frozen=True)
 class Workload:
-    """What is measured: `count` operations a round, each worth `units` of `unit`."""
+    """A measured operation: `count` times a round, each worth `units` of `unit`."""
 
     name: str
     count: int
     unit: str = "/s"
     units: float = 1
-    prepare: str = ""
-    #: Whether the contender's bucket for static files is emptied before each time.
+    #: True if the contender's bucket for static files is emptied before each time.
     cold: bool = False
-    #: What the workers know it as, where that is not its name.
+    #: The workers' name for it, if that is another one.
     known_as: str = ""
     memory: bool = False
 
@@ -40,22 +39,32 @@ class Found:
     rates: dict[str, list[float]] = field(default_factory=dict)
     requests: dict[str, float] = field(default_factory=dict)
     peaks: dict[str, list[float]] = field(default_factory=dict)
+    #: Microseconds of CPU that the client took for one operation.
+    cpu: dict[str, list[float]] = field(default_factory=dict)
 
-    def add(self, name: str, seconds: float, requests: float, peak: float) -> None:
+    def add(self, name: str, seconds: float, requests: float, peak: float, cpu: float) -> None:
         workload = self.workload
         self.rates.setdefault(name, []).append(workload.count * workload.units / seconds)
-        self.requests[name] = requests / workload.count
+        if name not in UNCOUNTED:
+            self.requests[name] = requests / workload.count
         self.peaks.setdefault(name, []).append(peak)
+        self.cpu.setdefault(name, []).append(cpu / workload.count * 1e6)
 
     def ratio(self, name: str) -> float | None:
         """Return the median over the rounds of a contender's rate against the baseline's.
 
-        What the baseline has not is measured against django-storages.
+        Workloads that the baseline lacks are measured against django-storages.
         """
         base = self.rates.get(BASELINE) or self.rates.get("django-storages")
         if base is None or name not in self.rates:
             return None
         return median(a / b for a, b in zip(self.rates[name], base, strict=True))
+
+    def cpu_ratio(self, name: str) -> float | None:
+        """Return the median over the rounds of a contender's CPU against the bare SDK's."""
+        if SDK not in self.cpu or name not in self.cpu:
+            return None
+        return median(a / b for a, b in zip(self.cpu[name], self.cpu[SDK], strict=True))
 
 
 def table(found: Sequence[Found]) -> str:
@@ -64,12 +73,21 @@ def table(found: Sequence[Found]) -> str:
     parts = [
         f"{datetime.date.today()}, {machine()}. Medians of {rounds(found)} interleaved rounds.",
         "How fast, as a multiple of django-minio-backend 4.5.0 (above 1: faster):",
-        _table(
+        make_table(
             ["workload", *labels, f"{BASELINE} does"],
             [[_name(one), *_cells(names, one.ratio, "{:.2f}"), _rate(one)] for one in found],
         ),
+        "CPU of the client for one operation, as a multiple of the bare SDK's (below 1: less):",
+        make_table(
+            ["workload", *labels, f"{SDK} takes"],
+            [
+                [_name(one), *_cells(names, one.cpu_ratio, "{:.2f}"), _cpu(one)]
+                for one in found
+                if SDK in one.cpu
+            ],
+        ),
         "Requests an operation:",
-        _table(
+        make_table(
             ["workload", *labels],
             [
                 [_name(one), *_cells(names, one.requests.get, "{:.4g}")]
@@ -78,7 +96,7 @@ def table(found: Sequence[Found]) -> str:
             ],
         ),
         "Memory over what the process had before, at its peak, in MiB:",
-        _table(
+        make_table(
             ["workload", *labels],
             [
                 [_name(one), *_cells(names, _peak_of(one), "{:.0f}")]
@@ -106,6 +124,10 @@ def _rate(found: Found) -> str:
     return f"{rate:,.0f}{found.workload.unit}" if rate >= 10 else f"{rate:.2f}{found.workload.unit}"
 
 
+def _cpu(found: Found) -> str:
+    return f"{median(found.cpu[SDK]) / 1000:,.2f} ms"
+
+
 def _peak_of(found: Found) -> Callable[[str], float | None]:
     def peak(name: str) -> float | None:
         peaks = found.peaks.get(name)
@@ -118,7 +140,7 @@ def _cells(names: Iterable[str], value: Callable[[str], float | None], style: st
     return [NOTHING if (found := value(name)) is None else style.format(found) for name in names]
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def make_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [list(head), ["---"] + ["---:"] * (len(head) - 1), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -140,7 +162,7 @@ def plot(found: Sequence[Found], path: Path) -> None:
     from matplotlib.figure import Figure
 
     names = [name for name in REQUIREMENTS if name != BASELINE]
-    markers = dict(zip(names, "o|sv^", strict=False))
+    markers = dict(zip(names, "o|sv^Dx", strict=False))
     figure = Figure(figsize=(9, 0.42 * len(found) + 1.6), layout="constrained")
     axes = figure.subplots()
     for place in range(len(found)):

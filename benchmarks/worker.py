@@ -1,8 +1,9 @@
 """One contender of the benchmark, in an environment of its own: does what it is told, timed.
 
 Run by `python -m benchmarks`, never imported by it. Reads one JSON request a line from stdin,
-`{"workload": ..., "count": ...}`, and answers with `{"seconds", "requests", "peak"}`: what it
-took, how many HTTP requests it sent, and by how many bytes memory peaked over what it was before.
+`{"workload": ..., "count": ...}`, and answers with `{"seconds", "cpu", "requests",
+"peak"}`: the time, the CPU time, the number of HTTP requests, and the growth of memory at its peak
+in bytes.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import io
 import json
 import os
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -29,7 +31,10 @@ _requests = 0
 
 
 def count_requests() -> None:
-    """Count what is put on the wire: every contender gets there by way of `http.client`."""
+    """Count the requests on the wire: by way of `http.client`, or of our own connections.
+
+    obstore's cannot be seen from Python.
+    """
     putrequest = http.client.HTTPConnection.putrequest
 
     def counted(self: http.client.HTTPConnection, *args: Any, **keywords: Any) -> None:
@@ -38,6 +43,18 @@ def count_requests() -> None:
         putrequest(self, *args, **keywords)
 
     http.client.HTTPConnection.putrequest = counted  # type: ignore[method-assign]
+    if sys.argv[1] != "ours":
+        return
+    from django_minio_backend.s3.http import Connection
+
+    exchange = Connection.exchange
+
+    def counted_exchange(self: Connection, *args: Any, **keywords: Any) -> Any:
+        global _requests
+        _requests += 1
+        return exchange(self, *args, **keywords)
+
+    Connection.exchange = counted_exchange  # type: ignore[method-assign]
 
 
 class Server:
@@ -101,6 +118,96 @@ class RawStorage:
             name = entry.object_name or ""
             (folders if entry.is_dir else files).append(name.removeprefix(prefix))
         return folders, files
+
+
+class ObstoreStorage:
+    """obstore (Rust) behind the names of a storage."""
+
+    def __init__(self, server: Server) -> None:
+        from obstore.store import S3Store
+
+        self.store = S3Store(
+            server.bucket,
+            endpoint=f"http://{server.endpoint}",
+            access_key_id=server.access_key,
+            secret_access_key=server.secret_key,
+            region="us-east-1",
+            client_options={"allow_http": True},
+        )
+
+    def save(self, name: str, content: Any) -> None:
+        # A file that the server has to fetch is read by obstore itself.
+        self.store.put(name, content.read() if content.size <= BLOCK else content)
+
+    def open(self, name: str) -> Any:
+        return io.BytesIO(self.store.get(name).bytes())
+
+    def exists(self, name: str) -> bool:
+        return bool(self.store.head(name))
+
+    def size(self, name: str) -> int:
+        return int(self.store.head(name)["size"])
+
+    def get_modified_time(self, name: str) -> Any:
+        return self.store.head(name)["last_modified"]
+
+    def delete(self, name: str) -> None:
+        self.store.delete(name)
+
+
+class SignedStorage(RawStorage):
+    """http.client with links that were signed before they are timed."""
+
+    def __init__(self, server: Server, bucket: str) -> None:
+        super().__init__(server, bucket)
+        self.links: dict[tuple[str, str], str] = {}
+        self.local = threading.local()
+        self.endpoint = server.endpoint
+
+    def sign(self, method: str, name: str) -> None:
+        link = self.client.get_presigned_url(method, self.bucket, name)
+        self.links[method, name] = link.partition(self.endpoint)[2]
+
+    def _send(self, method: str, name: str, body: bytes | None = None) -> Any:
+        connection = getattr(self.local, "connection", None)
+        if connection is None:
+            connection = self.local.connection = http.client.HTTPConnection(self.endpoint)
+        if (method, name) not in self.links:
+            self.sign(method, name)
+        connection.request(method, self.links[method, name], body)
+        response = connection.getresponse()
+        if response.status >= 300:
+            raise AssertionError(f"{method} {name}: {response.status}")
+        data = response.read()
+        return data if method == "GET" else response.headers
+
+    def save(self, name: str, content: Any) -> None:
+        self._send("PUT", name, content.read())
+
+    def open(self, name: str) -> Any:
+        return io.BytesIO(self._send("GET", name))
+
+    def exists(self, name: str) -> bool:
+        return bool(self._send("HEAD", name))
+
+    def size(self, name: str) -> int:
+        return int(self._send("HEAD", name)["Content-Length"])
+
+    def get_modified_time(self, name: str) -> Any:
+        return self._send("HEAD", name)["Last-Modified"]
+
+    def delete(self, name: str) -> None:
+        self._send("DELETE", name)
+
+
+def obstore(server: Server) -> dict[str, Any]:
+    media = ObstoreStorage(server)
+    return {"media": media, "replacing": media}
+
+
+def signed(server: Server) -> dict[str, Any]:
+    media = SignedStorage(server, server.bucket)
+    return {"media": media, "replacing": media}
 
 
 class RawPublic:
@@ -230,6 +337,8 @@ CONTENDERS: dict[str, Callable[[Server], dict[str, Any]]] = {
     "django-storages": s3storage,
     "django-minio-storage": minio_storage,
     "minio-py": raw,
+    "obstore": obstore,
+    "signed http.client": signed,
     "collectfasta": collectfasta,
 }
 
@@ -271,7 +380,8 @@ def static_files() -> dict[str, Workload]:
 def files(server: Server, storages: dict[str, Any]) -> dict[str, Workload]:
     from django.core.files.base import ContentFile, File
 
-    media, listing, public = storages["media"], storages["listing"], storages["public"]
+    media = storages["media"]
+    listing, public = storages.get("listing"), storages.get("public")
     own = uuid.uuid4().hex
 
     def save(storage: Any, name: str) -> None:
@@ -297,9 +407,16 @@ def files(server: Server, storages: dict[str, Any]) -> dict[str, Workload]:
         with ThreadPoolExecutor(THREADS) as pool:
             list(pool.map(save_and_open, [max(1, count // THREADS)] * THREADS))
 
+    names: list[str] = []
+
+    def sign_fresh(count: int) -> None:
+        for _ in range(count):
+            names.append(fresh())
+            media.sign("PUT", names[-1])
+
     def save_new(count: int) -> None:
         for _ in range(count):
-            save(media, fresh())
+            save(media, names.pop() if names else fresh())
 
     def save_over(count: int) -> None:
         for _ in range(count):
@@ -353,6 +470,8 @@ def files(server: Server, storages: dict[str, Any]) -> dict[str, Workload]:
         for _ in range(count):
             doomed.append(fresh())
             save(media, doomed[-1])
+            if hasattr(media, "sign"):
+                media.sign("DELETE", doomed[-1])
 
     found: dict[str, Workload] = {
         "save 4 KiB, new names": save_new,
@@ -360,16 +479,22 @@ def files(server: Server, storages: dict[str, Any]) -> dict[str, Workload]:
         "exists + size + mtime": repeated(ask),
         "(prepare delete)": prepare_doomed,
         "delete": delete,
-        f"{THREADS} threads, save + open": threads,
-        "url(), private": repeated(lambda: media.url(LINKS_IN)),
-        "url(), public": repeated(lambda: public.url(LINKS_IN)),
-        "listdir, many files": repeated(lambda: listing.listdir("flat")),
-        "listdir, many folders": repeated(lambda: listing.listdir("deep")),
-        "listdir of the root": repeated(lambda: listing.listdir("")),
-        "open large, read 4 KiB, close": repeated(head_of_large),
-        "save large": repeated(save_large),
-        "read large": repeated(read_large),
     }
+    if hasattr(media, "sign"):
+        found["(prepare save 4 KiB, new names)"] = sign_fresh
+    else:
+        found[f"{THREADS} threads, save + open"] = threads
+    if listing and public:
+        found |= {
+            "url(), private": repeated(lambda: media.url(LINKS_IN)),
+            "url(), public": repeated(lambda: public.url(LINKS_IN)),
+            "listdir, many files": repeated(lambda: listing.listdir("flat")),
+            "listdir, many folders": repeated(lambda: listing.listdir("deep")),
+            "listdir of the root": repeated(lambda: listing.listdir("")),
+            "open large, read 4 KiB, close": repeated(head_of_large),
+            "save large": repeated(save_large),
+            "read large": repeated(read_large),
+        }
     if "replacing" in storages:
         found["save 4 KiB over an existing one"] = save_over
     if cached := storages.get("cached"):
@@ -378,7 +503,7 @@ def files(server: Server, storages: dict[str, Any]) -> dict[str, Workload]:
     return found
 
 
-def _memory(field: str) -> int:
+def read_memory(field: str) -> int:
     """Return a field of Linux's process status in bytes, 0 elsewhere."""
     try:
         with open("/proc/self/status") as status:
@@ -387,7 +512,7 @@ def _memory(field: str) -> int:
         return 0
 
 
-def _forget_peak() -> None:
+def forget_peak() -> None:
     try:
         with open("/proc/self/clear_refs", "w") as refs:
             refs.write("5")
@@ -397,15 +522,16 @@ def _forget_peak() -> None:
 
 def measure(workload: Workload, count: int) -> dict[str, float]:
     gc.collect()
-    _forget_peak()
-    idle, requests = _memory("VmRSS"), _requests
-    start = time.perf_counter()
+    forget_peak()
+    idle, requests = read_memory("VmRSS"), _requests
+    start, cpu = time.perf_counter(), time.process_time()
     workload(count)
-    seconds = time.perf_counter() - start
+    seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
     return {
         "seconds": seconds,
+        "cpu": cpu,
         "requests": _requests - requests,
-        "peak": max(0, _memory("VmHWM") - idle),
+        "peak": max(0, read_memory("VmHWM") - idle),
     }
 
 

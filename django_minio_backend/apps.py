@@ -1,4 +1,4 @@
-"""The app: system checks, and on request the reconciling of the buckets when Django starts."""
+"""The app: system checks, and on request the reconciling of buckets when Django starts."""
 
 from __future__ import annotations
 
@@ -9,16 +9,32 @@ from pathlib import Path
 
 from django.apps import AppConfig
 
-# Management commands that are servers and workers, of packages that many projects use.
-_SERVING = frozenset(
+# Commands that need no bucket: they write code, print or test. Ours make the buckets themselves.
+_WITHOUT_BUCKETS = frozenset(
     {
-        "celery",
-        "db_worker",
-        "qcluster",
-        "rqworker",
-        "run_huey",
-        "runserver_plus",
-        "runworker",
+        "check",
+        "compilemessages",
+        "createcachetable",
+        "dbshell",
+        "diffsettings",
+        "help",
+        "initialize_buckets",
+        "inspectdb",
+        "is_minio_available",
+        "makemessages",
+        "makemigrations",
+        "optimizemigration",
+        "sendtestemail",
+        "showmigrations",
+        "sqlflush",
+        "sqlmigrate",
+        "sqlsequencereset",
+        "squashmigrations",
+        "startapp",
+        "startproject",
+        "test",
+        "testserver",
+        "version",
     }
 )
 
@@ -28,27 +44,36 @@ class DjangoMinioBackendConfig(AppConfig):
     verbose_name = "MinIO storage"
 
     def ready(self) -> None:
-        """Touch the network only for aliases that ask for it, in a process that will serve."""
-        from django_minio_backend import checks, start
+        """Use the network only for aliases that ask for it, in a process that uses storages."""
+        from django_minio_backend import startup
+        from django_minio_backend.checks.register import register_all
 
-        checks.register_all()
-        if will_serve(sys.argv, os.environ):
-            start.check_consistency()
+        register_all()
+        if will_use_storages(sys.argv, os.environ):
+            # Commands run `check`, which reports all mistakes in the settings.
+            startup.check_consistency(raises=not runs_command(sys.argv))
 
 
-def will_serve(argv: Sequence[str], environ: Mapping[str, str]) -> bool:
-    """Say whether this process will use the storage: not management commands, nor test runners.
+def will_use_storages(argv: Sequence[str], environ: Mapping[str, str]) -> bool:
+    """Return True for servers, workers and scripts, and for commands that may store files.
 
-    Of the commands servers and workers count; runserver's parent, which only watches for changed
-    files, does not.
+    Return False for test runners, for commands such as `check` and `makemigrations`, and for the
+    parent process of `runserver`, which only watches for changed files.
     """
     program = Path(argv[0] if argv else "")
     if "PYTEST_VERSION" in environ or {program.name, program.parent.name} & {"pytest", "py.test"}:
         return False
-    run_as_module = program.parts[-2:] == ("django", "__main__.py")
-    if program.name not in {"manage.py", "django-admin"} and not run_as_module:
+    if not runs_command(argv):
         return True
     command = argv[1] if len(argv) > 1 else ""
-    if command != "runserver":
-        return command in _SERVING
-    return "--noreload" in argv or environ.get("RUN_MAIN") == "true"
+    if command == "runserver":
+        return "--noreload" in argv or environ.get("RUN_MAIN") == "true"
+    asks_for_help = not command or command.startswith("-") or {"-h", "--help"} & {*argv}
+    return not asks_for_help and command not in _WITHOUT_BUCKETS
+
+
+def runs_command(argv: Sequence[str]) -> bool:
+    """Return True if this process was started to run a management command."""
+    program = Path(argv[0] if argv else "")
+    is_module = program.parts[-2:] == ("django", "__main__.py")
+    return is_module or program.name in {"manage.py", "django-admin"}

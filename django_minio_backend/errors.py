@@ -1,14 +1,15 @@
-"""What can go wrong, and how a server's answer becomes an exception.
+"""The exceptions of this package, and the table that chooses one for a response.
 
-Configuration mistakes are `ConfigurationError`s. Everything a server (or its absence) causes is a
-`StorageError`, which is an `OSError` as Django's own storages raise; its message says what is
-wrong, where, and what to do. Only a 404 for an object is a `FileNotFoundError`.
+Wrong settings are `ConfigurationError`s. A server, or its absence, causes a `StorageError`, which
+is an `OSError` as in Django's own storages. Its message has the fault, the place and the remedy.
+Only a 404 for an object is a `FileNotFoundError`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
 
 
@@ -21,15 +22,15 @@ class PrivatePublicMixedError(ConfigurationError):
 
 
 @dataclass(frozen=True)
-class Where:
-    """What a request was about; every message of a `StorageError` ends with it."""
+class Location:
+    """The storage, bucket and object of a request. A `StorageError`'s message ends with it."""
 
     alias: str
     bucket: str
     name: str = ""
 
-    def of(self, name: str) -> Where:
-        return Where(self.alias, self.bucket, name)
+    def at(self, name: str) -> Location:
+        return Location(self.alias, self.bucket, name)
 
     def __str__(self) -> str:
         parts = [f"storage '{self.alias}'", f"bucket '{self.bucket}'"]
@@ -41,21 +42,21 @@ class Where:
 class StorageError(OSError):
     """A request to the server failed.
 
-    `where` names storage, bucket and object; `code` is S3's error code ("" when there was no
-    answer) and `status` the HTTP status (0 when there was no answer).
+    `where` names storage, bucket and object. `code` is S3's error code, "" without a response.
+    `status` is the HTTP status, 0 without a response.
     """
 
-    #: One sentence for people: what this kind of failure means and what to do about it.
+    #: One sentence for people: the meaning of this error, and the remedy.
     advice = "The server refused the request; its log may say more."
 
     def __init__(
-        self, message: str, *, where: Where | None = None, code: str = "", status: int = 0
+        self, message: str, *, where: Location | None = None, code: str = "", status: int = 0
     ) -> None:
         super().__init__(message)
         self.where = where
         self.code = code
         self.status = status
-        #: Whether the request was repeated, so that this may be the answer to its second arrival.
+        #: True if the request was repeated, so that this may be the response to its second arrival.
         self.repeated = False
 
 
@@ -66,13 +67,13 @@ class ObjectNotFound(StorageError, FileNotFoundError):
 
 
 class BucketNotFound(StorageError):
-    """The bucket is not there. Not a `FileNotFoundError`: a file may exist where it should be."""
+    """The bucket does not exist. This is no `FileNotFoundError`: the file may exist elsewhere."""
 
     advice = "The bucket does not exist: run 'manage.py initialize_buckets' or correct its name."
 
 
 class ObjectExists(StorageError, FileExistsError):
-    """An object of this name is there already and was not to be replaced."""
+    """An object of this name exists, and was not to be replaced."""
 
     advice = (
         "An object of this name exists already and was left as it is; "
@@ -96,7 +97,7 @@ class InvalidObjectName(StorageError, SuspiciousFileOperation):
 
 
 class BucketTaken(StorageError):
-    """A bucket cannot be created because somebody else has one of this name."""
+    """The bucket cannot be created because somebody else has one of this name."""
 
     advice = "The bucket belongs to somebody else: choose another name."
 
@@ -117,19 +118,19 @@ class InvalidCredentials(StorageError, PermissionError):
 
 
 class WrongRegion(StorageError):
-    """The request was signed for another region than the server's."""
+    """The request was signed for another region."""
 
     advice = "The server is in another region: correct MINIO_REGION."
 
 
 class ClockSkew(StorageError):
-    """This machine's clock and the server's differ by more than the server accepts."""
+    """The clocks of this machine and of the server differ by more than the server accepts."""
 
     advice = "This machine's clock and the server's are too far apart: synchronise them."
 
 
 class Throttled(StorageError):
-    """The server asked to slow down and went on to do so after the configured retries."""
+    """The server still asked to slow down after the configured retries."""
 
     advice = "The server is overloaded and asks to slow down: try again later."
 
@@ -141,19 +142,19 @@ class StorageFull(StorageError):
 
 
 class IntegrityError(StorageError):
-    """What arrived is not what was sent; the server (or this side) threw it away."""
+    """The content was damaged in transit, and the server or this side discarded it."""
 
-    advice = "The content was damaged on its way and was not stored: try again."
+    advice = "The content was damaged on its way and was refused: try again."
 
 
 class NotSupported(StorageError):
-    """The server does not implement what was asked of it."""
+    """The server does not implement the operation."""
 
     advice = "The server does not implement this operation."
 
 
 class ServerUnreachable(StorageError, ConnectionError):
-    """There was no answer: no connection, a broken one, or none in time."""
+    """There was no response: no connection, a broken one, or none in time."""
 
     advice = (
         "The server could not be reached: check that it runs, MINIO_ENDPOINT and "
@@ -162,19 +163,22 @@ class ServerUnreachable(StorageError, ConnectionError):
 
 
 class ServerFault(StorageError):
-    """The server answered with a fault of its own (5xx) after the configured retries."""
+    """The server failed by its own fault (5xx) after the configured retries."""
 
     advice = "The server failed: its log and health say why."
 
 
 class UnexpectedAnswer(StorageError):
-    """The answer cannot be trusted: not S3's, cut short, or contradicting itself."""
+    """The response cannot be trusted: it is not S3's, is cut short, or contradicts itself."""
 
-    advice = "The answer is not what an S3 server sends: check MINIO_ENDPOINT and MINIO_USE_HTTPS."
+    advice = (
+        "The answer is not what an S3 server sends: check MINIO_ENDPOINT (the console of MinIO has "
+        "a port of its own) and MINIO_USE_HTTPS."
+    )
 
 
 class S3Failure(Exception):
-    """An S3 error document as the server sent it: the cause behind a `StorageError`."""
+    """An S3 error document as the server sent it. It is the cause of a `StorageError`."""
 
     def __init__(self, status: int, code: str, message: str, request_id: str) -> None:
         super().__init__(f"HTTP {status} {code}: {message} (request id {request_id or 'none'})")
@@ -235,19 +239,31 @@ _BY_STATUS: dict[int, type[StorageError]] = {
 }
 
 
-def error_class(status: int, code: str) -> type[StorageError]:
-    """Return the exception that stands for an answer; the code decides, then the status.
+def choose_error_class(status: int, code: str) -> type[StorageError]:
+    """Return the exception for a response. The code decides; without one the status does.
 
-    An answer without a code may mean more than one thing (see `transport`).
+    A response without a code may have several meanings: see `s3.failures`.
     """
-    if found := _BY_CODE.get(code) or _BY_STATUS.get(status):
-        return found
+    if kind := _BY_CODE.get(code) or _BY_STATUS.get(status):
+        return kind
     return ServerFault if status >= 500 else StorageError
 
 
-def build(
-    kind: type[StorageError], where: Where, *, detail: str = "", code: str = "", status: int = 0
+def make_error(
+    kind: type[StorageError],
+    where: Location,
+    *,
+    detail: str = "",
+    code: str = "",
+    status: int = 0,
+    hint: str = "",
 ) -> StorageError:
-    """Return a `kind` whose message says what is wrong, what to do, where and what was answered."""
+    """Return an error whose message has the fault, the remedy, the place and the response.
+
+    `hint` says what to do in this case.
+    """
     answered = f" [{detail}]" if detail else ""
-    return kind(f"{kind.advice} ({where}){answered}", where=where, code=code, status=status)
+    advice = f"{kind.advice} {hint}" if hint else kind.advice
+    if kind is BucketNotFound and apps.ready and not apps.is_installed("django_minio_backend"):
+        advice += " That command needs 'django_minio_backend' in INSTALLED_APPS."
+    return kind(f"{advice} ({where}){answered}", where=where, code=code, status=status)

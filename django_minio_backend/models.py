@@ -1,12 +1,13 @@
-"""Names that version 3 and 4 had here, and that settings and migrations go on to use."""
+"""The names that settings, models and migrations of versions 3 and 4 import from here."""
 
 from __future__ import annotations
 
-from django_minio_backend.dual import DualReadStorage
-from django_minio_backend.files import S3File
-from django_minio_backend.names import get_iso_date, iso_date_prefix
-from django_minio_backend.staticfiles import MinioBackendStatic, MinioBackendStaticManifest
-from django_minio_backend.storage import MinioBackend
+import datetime
+
+from django_minio_backend.staticfiles.storages import MinioBackendStatic, MinioBackendStaticManifest
+from django_minio_backend.storage.backend import MinioBackend
+from django_minio_backend.storage.dual import DualReadStorage
+from django_minio_backend.storage.files import S3File
 
 __all__ = [
     "DualReadStorage",
@@ -17,3 +18,13 @@ __all__ = [
     "get_iso_date",
     "iso_date_prefix",
 ]
+
+
+def get_iso_date() -> str:
+    """Return today's date (UTC) as "2020-12-31"."""
+    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d")
+
+
+def iso_date_prefix(_instance: object, file_name: str) -> str:
+    """Return `file_name` below a folder named after today (UTC). It is an `upload_to` callable."""
+    return f"{get_iso_date()}/{file_name}"

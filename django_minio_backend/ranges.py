@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 
-# More digits than any size has are none that `int` should be asked to read.
+# No size has more digits than this, so `int` need not read more.
 _ONE_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.IGNORECASE)
 
 
 class Unsatisfiable(ValueError):
-    """No byte of the content is in the range that was asked for: answer 416."""
+    """The range has no byte of the content. The response to it is 416."""
 
 
 def parse_range(header: str, size: int) -> tuple[int, int] | None:
-    """Return the range `[start, stop)` of `size` bytes that a Range header asks for.
+    """Return the range `[start, stop)` that a Range header asks for, out of `size` bytes.
 
-    None means that all of it is to be sent, with a 200: there is no header, it is malformed, or
-    it asks for several ranges, which a server may decline. Raises Unsatisfiable.
+    None means: send everything, with a 200. There is no header, it is malformed, or it asks for
+    several ranges, which a server may decline. Raises Unsatisfiable.
     """
     match = _ONE_RANGE.fullmatch(header.strip())
     if match is None or match[1] == match[2] == "":

@@ -1,4 +1,4 @@
-"""Names that version 3 and 4 had here."""
+"""The names that projects of versions 3 and 4 import from here."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 
 from django_minio_backend.errors import ConfigurationError, PrivatePublicMixedError
-from django_minio_backend.health import MinioServerStatus
+from django_minio_backend.s3.health import MinioServerStatus
 
 __all__ = [
     "ConfigurationError",

@@ -1,4 +1,4 @@
-"""A health view, in words only for staff, and one that finds files that are being moved."""
+"""The health view, and the view that leads to files of a DualReadStorage."""
 
 from __future__ import annotations
 
@@ -8,29 +8,30 @@ from django.http import Http404, HttpRequest, HttpResponseRedirect, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from django_minio_backend import dual, health
-from django_minio_backend.storage import configured
+from django_minio_backend.s3 import health
+from django_minio_backend.storage import dual
+from django_minio_backend.storage.backend import list_storages
 
 
 @require_safe
 @never_cache
 def healthz(request: HttpRequest) -> JsonResponse:
-    """Answer 200 when every storage can be used, 503 when one cannot; details for staff."""
-    found = health.check_all(dict(configured()))
-    available = all(found.values())
-    answer: dict[str, object] = {"status": "ok" if available else "unavailable"}
+    """Return 200 if every storage can be used, else 503. Staff see the details."""
+    statuses = health.check_all({alias: storage.s3 for alias, storage in list_storages()})
+    available = all(statuses.values())
+    body: dict[str, object] = {"status": "ok" if available else "unavailable"}
     user = getattr(request, "user", None)
     if getattr(user, "is_active", False) and getattr(user, "is_staff", False):
-        answer["storages"] = {alias: status.as_dict() for alias, status in found.items()}
-    return JsonResponse(answer, status=200 if available else 503)
+        body["storages"] = {alias: status.as_dict() for alias, status in statuses.items()}
+    return JsonResponse(body, status=200 if available else 503)
 
 
 @require_safe
 @never_cache
 def dual_file(request: HttpRequest, token: str) -> HttpResponseRedirect:
-    """Lead to where a DualReadStorage's file is by now; one or two requests to its storages."""
+    """Redirect to a file of a DualReadStorage: one or two requests to its storages."""
     try:
-        return HttpResponseRedirect(dual.link_of(token))
+        return HttpResponseRedirect(dual.find_link(token))
     except BadSignature as error:
         raise PermissionDenied("The link is wrong, or older than a week.") from error
     except FileNotFoundError as error:

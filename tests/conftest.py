@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import secrets
 import ssl
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import trustme
 import urllib3
@@ -24,9 +26,14 @@ from minio.credentials import StaticProvider
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from django_minio_backend import MinioBackend
+from tests.projects import Site, new_site
 from tests.proxy import tls_end
 from tools import versitygw
 from tools.minio_server import Server, ServerUnavailable, running
+
+# Timings are noisy, and a run must fail for its change alone.
+hypothesis.settings.register_profile("calm", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("calm")
 
 # A key of our own makes server-side encryption available; the region makes a wrong one an error.
 SERVER_ENVIRONMENT = {
@@ -39,7 +46,7 @@ SERVER_ENVIRONMENT = {
 def server(pytestconfig: pytest.Config) -> Iterator[Server]:
     capture: Any = pytestconfig.pluginmanager.getplugin("capturemanager")
     with ExitStack() as stack:
-        # A first run may build the server: four minutes that must not look like a hang.
+        # A first run may build the server: minutes that must not look like a hang.
         with capture.global_and_fixture_disabled():
             found = stack.enter_context(running(env=SERVER_ENVIRONMENT))
         yield found
@@ -88,10 +95,7 @@ def buckets(server: Server, settings: Any, request: pytest.FixtureRequest) -> Bu
     unique = hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:12]
     made = Buckets(f"t-{unique}-private", f"t-{unique}-public", f"t-{unique}-static")
     made.options = {
-        "MINIO_ENDPOINT": server.endpoint,
-        "MINIO_ACCESS_KEY": server.access_key,
-        "MINIO_SECRET_KEY": server.secret_key,
-        "MINIO_USE_HTTPS": server.secure,
+        **server.options,
         "MINIO_DEFAULT_BUCKET": made.private,
         "MINIO_PRIVATE_BUCKETS": [made.private],
         "MINIO_PUBLIC_BUCKETS": [made.public],
@@ -109,16 +113,50 @@ def buckets(server: Server, settings: Any, request: pytest.FixtureRequest) -> Bu
     for name in (made.private, made.public, made.static):
         _clean(MinioBackend(name))
     MinioBackend(made.private).check_bucket_existences()
+    made.change()  # a test may change what Django's storages have been made of
     return made
 
 
 def _clean(storage: MinioBackend) -> None:
-    if storage.s3.bucket_exists():
-        for page in storage.s3.pages(""):
+    if storage.s3.bucket.exists():
+        for page in storage.s3.list_pages(""):
             for entry in page.entries:
                 storage.s3.delete(entry.key)
         # MinIO's header takes along what a versioned bucket still holds.
         storage.s3.transport.send("DELETE", headers={"x-minio-force-delete": "true"})
+
+
+@pytest.fixture(scope="session")
+def remove_buckets(server: Server) -> Iterator[Callable[..., None]]:
+    """Remove buckets whose names are fixed, with their objects; again at the end of the run.
+
+    Where the user names the server, a bucket that was there before the run is not touched. The
+    test is skipped.
+    """
+    named = "MINIO_ENDPOINT" in os.environ
+    ours: dict[str, MinioBackend] = {}
+
+    def remove(*names: str) -> None:
+        for name in names:
+            storage = MinioBackend(
+                name,
+                **server.options,
+            )
+            if storage.s3.bucket.exists():
+                if named and name not in ours:
+                    pytest.skip(f"{server.endpoint} is your server, and has a bucket '{name}'")
+                # MinIO's header removes the objects of the bucket with it.
+                storage.s3.transport.send("DELETE", headers={"x-minio-force-delete": "true"})
+            ours[name] = storage
+
+    yield remove
+    remove(*ours)
+
+
+@pytest.fixture
+def site(server: Server, tmp_path: Path, request: pytest.FixtureRequest) -> Site:
+    """A project in a folder, which is run by processes of its own."""
+    return new_site(server, tmp_path, request.node.nodeid)
 
 
 @pytest.fixture

@@ -30,6 +30,18 @@ class Answer:
         self.cut = cut
 
 
+def listing(
+    entries: str = "", *, bucket: str = "some-bucket", prefix: str = "", more: str = ""
+) -> Answer:
+    """Return a page of a listing; `more` is what leads to the next one."""
+    goes_on = str(bool(more)).lower()
+    return Answer(
+        200,
+        f"<ListBucketResult><Name>{bucket}</Name><Prefix>{prefix}</Prefix>"
+        f"<IsTruncated>{goes_on}</IsTruncated>{more}{entries}</ListBucketResult>",
+    )
+
+
 def s3_error(status: int, code: str, message: str = "as told") -> Answer:
     return Answer(status, f"<Error><Code>{code}</Code><Message>{message}</Message></Error>")
 
@@ -75,7 +87,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(told.body[: told.cut])
         self.close_connection = told.cut is not None
 
-    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = answer
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = do_OPTIONS = answer
 
     def date_time_string(self, timestamp: float | None = None) -> str:
         return super().date_time_string((timestamp or time.time()) + self.server.clock_ahead)
@@ -96,7 +108,7 @@ def hostile(*answers: Answer) -> Iterator[Hostile]:
             yield server
         finally:
             server.shutdown()
-            thread.join()
+            thread.join(60)
 
 
 @contextmanager

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import select
 import socket
 import socketserver
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler
 
@@ -20,6 +22,8 @@ class _Server(socketserver.ThreadingTCPServer):
     prefix = ""
     tls: ssl.SSLContext | None = None
     garbled: tuple[bytes, bytes] = (b"\0" * 99, b"")
+    faults: list[Fault] = []
+    requests: list[str] = []
 
     def get_request(self) -> tuple[socket.socket, object]:
         connection, address = super().get_request()
@@ -41,7 +45,7 @@ class _Forwarder(socketserver.BaseRequestHandler):
 
     def handle(self) -> None:
         host, _, port = self.server.upstream.partition(":")
-        with socket.create_connection((host, int(port))) as upstream:
+        with socket.create_connection((host, int(port)), timeout=30) as upstream:
             ends = [self.request, upstream]
             while True:
                 for end in select.select(ends, [], [], 5)[0]:
@@ -64,13 +68,78 @@ class _PrefixProxy(BaseHTTPRequestHandler):
         if not self.path.startswith(prefix + "/"):
             self.send_error(404)
             return
-        connection = HTTPConnection(self.server.upstream)
+        connection = HTTPConnection(self.server.upstream, timeout=30)
         connection.request("GET", self.path.removeprefix(prefix), headers=dict(self.headers))
         answer = connection.getresponse()
         body = answer.read()
         connection.close()
         self.send_response(answer.status)
         self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@dataclass
+class Fault:
+    """What happens once to a request whose "METHOD path" matches.
+
+    "flip": the last bit of the answer is another. "lost": the server gets it, and its answer
+    never arrives. "reset": the server does not get it. A number: the status of an answer that is
+    not the server's. `then` is called after it.
+    """
+
+    request: str
+    what: str | int
+    then: Callable[[], object] = lambda: None
+    code: str = "SlowDown"
+    #: Whether it happens each time, and not once.
+    repeats: bool = False
+
+
+class _FaultyProxy(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        line = f"{self.command} {self.path}"
+        self.server.requests.append(line)
+        fault = next((f for f in self.server.faults if re.search(f.request, line)), None)
+        if fault and not fault.repeats:
+            self.server.faults.remove(fault)
+        if fault is None or fault.what == "lost":
+            answer = self._forward(body)
+        if fault is None:
+            self._send(*answer)
+            return
+        fault.then()
+        if fault.what == "flip":
+            status, headers, content = self._forward(body)
+            self._send(status, headers, content[:-1] + bytes([content[-1] ^ 1]))
+        elif isinstance(fault.what, int):
+            self._send(fault.what, {}, f"<Error><Code>{fault.code}</Code></Error>".encode())
+        else:
+            self.close_connection = True
+
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = answer
+
+    def _forward(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        connection = HTTPConnection(self.server.upstream)
+        connection.request(self.command, self.path, body, dict(self.headers))
+        answer = connection.getresponse()
+        content = answer.read()
+        connection.close()
+        return answer.status, dict(answer.headers), content
+
+    def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.send_response_only(status)
+        length = headers.get("Content-Length") or str(len(body))
+        for name, value in {**headers, "Content-Length": length}.items():
+            if name.lower() not in {"connection", "transfer-encoding"}:
+                self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
 
@@ -89,7 +158,7 @@ def _serving(handler: type[socketserver.BaseRequestHandler], **attributes: objec
             yield f"127.0.0.1:{server.server_address[1]}"
         finally:
             server.shutdown()
-            thread.join()
+            thread.join(60)
 
 
 @contextmanager
@@ -111,3 +180,18 @@ def prefix_proxy(upstream: str, prefix: str) -> Iterator[str]:
     """Yield the endpoint of a proxy that serves `upstream` below `prefix`."""
     with _serving(_PrefixProxy, upstream=upstream, prefix=prefix) as endpoint:
         yield endpoint
+
+
+@contextmanager
+def faulty_line(
+    upstream: str, *faults: Fault, more: list[Fault] | None = None
+) -> Iterator[tuple[str, list[str]]]:
+    """Yield the endpoint of a line to `upstream` with these faults, and the requests on it.
+
+    What is added to the list `more` happens from then on.
+    """
+    given = [] if more is None else more
+    given += faults
+    requests: list[str] = []
+    with _serving(_FaultyProxy, upstream=upstream, faults=given, requests=requests) as endpoint:
+        yield endpoint, requests

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from django.apps import apps
 
-from django_minio_backend.apps import will_serve
+from django_minio_backend.apps import will_use_storages
 
 
 @pytest.mark.parametrize(
-    ("argv", "environ", "serves"),
+    ("argv", "environ", "uses"),
     [
         (["gunicorn", "project.wsgi"], {}, True),
         (["celery", "worker"], {}, True),
@@ -18,7 +18,14 @@ from django_minio_backend.apps import will_serve
         (["/venv/bin/pytest"], {}, False),
         (["/lib/pytest/__main__.py"], {}, False),
         ([""], {}, True),
-        (["manage.py", "migrate"], {}, False),
+        (["manage.py", "migrate"], {}, True),
+        (["manage.py", "collectstatic", "--noinput"], {}, True),
+        (["manage.py", "a_command_of_the_project"], {}, True),
+        (["manage.py", "makemigrations"], {}, False),
+        (["manage.py", "test"], {}, False),
+        (["manage.py", "migrate", "--help"], {}, False),
+        (["manage.py", "--version"], {}, False),
+        (["manage.py", "initialize_buckets"], {}, False),
         (["./manage.py"], {}, False),
         (["/usr/bin/django-admin", "check"], {}, False),
         (["/lib/django/__main__.py", "check"], {}, False),
@@ -28,10 +35,10 @@ from django_minio_backend.apps import will_serve
         (["manage.py", "runserver", "--noreload"], {}, True),
     ],
 )
-def test_only_processes_that_serve_are_checked(
-    argv: list[str], environ: dict[str, str], serves: bool
+def test_only_processes_that_use_storages_are_checked(
+    argv: list[str], environ: dict[str, str], uses: bool
 ) -> None:
-    assert will_serve(argv, environ) is serves
+    assert will_use_storages(argv, environ) is uses
 
 
 def test_the_package_says_that_it_is_typed() -> None:

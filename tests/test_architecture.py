@@ -1,95 +1,93 @@
-"""Imports go down the layers only, and the SDK has one door."""
+"""Imports go down only, between rooms and inside them; the SDK has one door."""
 
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
-from pathlib import Path
+from graphlib import TopologicalSorter
 
-import django_minio_backend
+from tools.rooms import FLOORS, ROOT, find_imports, find_modules, room_of
 
-PACKAGE = Path(django_minio_backend.__file__).parent
-LAYERS = [
-    {"checksums", "compression", "errors", "names", "policies", "ranges", "signing", "wire"},
-    {"answers", "parsing", "sources"},
-    {"bucket_settings", "headers"},
-    {"options"},
-    {"declared"},
-    {"pools", "sdk"},
-    {"transport"},
-    {"bodies", "bucket_client"},
-    {"parts_client"},
-    {"client"},
-    {"reader", "uploads", "links", "buckets", "health"},
-    {"writer"},
-    {"configured", "files"},
-    {"storage"},
-    {"staticfiles"},
-    {"collect"},
-    {"dual"},
-    {"orphans", "places"},
-    {"bucket_place"},
-    {"transfer"},
-    {"checks", "health_check", "models", "start", "utils", "views"},
-    {"apps", "dual_urls", "management", "urls"},
-    {"__init__"},
-    {"bgfiles"},
-]
-LEVEL = {module: level for level, modules in enumerate(LAYERS) for module in modules}
+MODULES = find_modules()
+# These have no code of their own.
+THIN = {"urls", "dual_urls", "utils", "bgfiles.apps", "bgfiles.urls"}
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 
-def module_of(path: Path) -> str:
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+def test_every_module_has_a_room() -> None:
+    assert {room_of(module) for module in MODULES} == set(FLOOR)
 
 
-def imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path.name}: relative imports hide the layer"
-            yield node.module or ""
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+def test_every_module_finds_its_tests() -> None:
+    """By its name: s3/client.py has tests/s3/test_client.py, commands have tests/management."""
+    for module, path in MODULES.items():
+        rooms = [room for room in module.split(".")[:-1] if room not in {"commands", "patterns"}]
+        if rooms[-2:] == ["bgfiles", "management"]:
+            rooms.pop()
+        if path.name != "__init__.py" and module not in THIN and "migrations" not in rooms:
+            test = ROOT.joinpath("tests", *rooms, f"test_{path.stem}.py")
+            assert test.exists(), f"{module} has no {test.relative_to(ROOT)}"
 
 
-def test_every_module_has_a_layer() -> None:
-    assert {module_of(path) for path in PACKAGE.rglob("*.py")} == set(LEVEL)
+def test_imports_go_down_between_rooms() -> None:
+    for module in MODULES:
+        for imported in find_imports(module):
+            here, there = room_of(module), room_of(imported)
+            assert here == there or FLOOR[there] < FLOOR[here], f"{module} imports {imported}"
 
 
-def test_imports_go_down_only() -> None:
-    for path in PACKAGE.rglob("*.py"):
-        for name in imports(path):
-            parts = name.split(".")
-            if parts[0] == "django_minio_backend" and len(parts) > 1 and parts[1] in LEVEL:
-                upper, lower = LEVEL[module_of(path)], LEVEL[parts[1]]
-                within = module_of(path) == parts[1] and parts[1] in {"management", "bgfiles"}
-                assert lower < upper or within, f"{path.name} imports {name}"
+def test_imports_go_down_inside_a_room() -> None:
+    # Raises CycleError, which names the modules of the circle.
+    list(TopologicalSorter({module: find_imports(module) for module in MODULES}).static_order())
+
+
+def test_s3_could_be_a_package_of_its_own() -> None:
+    """It imports nothing of Django. Of the package it needs the ground alone."""
+    ground = set(FLOORS[0])
+    for module in MODULES:
+        if room_of(module) == "s3":
+            assert not {name for name in list_names(module) if name.startswith("django.")}
+            assert {room_of(imported) for imported in find_imports(module)} <= ground | {"s3"}
 
 
 def test_background_files_need_only_the_storage_and_the_ranges() -> None:
-    package = "django_minio_backend"
     used = {
         name
-        for path in (PACKAGE / "bgfiles").rglob("*.py")
-        for name in imports(path)
-        if name.startswith(package) and not name.startswith(f"{package}.bgfiles")
+        for module in MODULES
+        if room_of(module) == "bgfiles"
+        for name in list_names(module)
+        if name.startswith("django_minio_backend")
+        and not name.startswith("django_minio_backend.bgfiles")
     }
-    ranges = {f"{package}.ranges{name}" for name in ("", ".Unsatisfiable", ".parse_range")}
-    assert used == {package, f"{package}.MinioBackend"} | ranges
+    ranges = "django_minio_backend.ranges"
+    assert used == {
+        "django_minio_backend.MinioBackend",
+        f"{ranges}.Unsatisfiable",
+        f"{ranges}.parse_range",
+    }
 
 
 def test_only_one_module_imports_the_sdk() -> None:
     users = {
-        module_of(path)
-        for path in PACKAGE.rglob("*.py")
-        if any(name.split(".")[0] == "minio" for name in imports(path))
+        module
+        for module in MODULES
+        if any(name.split(".")[0] == "minio" for name in list_names(module))
     }
-    assert users == {"sdk"}
+    assert users == {"storage.minio_sdk"}
 
 
 def test_importing_the_package_does_not_load_the_sdk() -> None:
-    import subprocess
-    import sys
-
     code = "import sys, django_minio_backend; sys.exit('minio' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+
+
+def list_names(module: str) -> Iterator[str]:
+    """Yield the dotted names that a module imports."""
+    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: relative imports hide the room"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)

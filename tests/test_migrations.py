@@ -94,6 +94,7 @@ def manage(project: Path, *arguments: str) -> str:
         capture_output=True,
         text=True,
         check=False,
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -10,10 +10,11 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.management import CommandError, call_command
 
-from django_minio_backend import MinioBackend, errors, policies
+from django_minio_backend import MinioBackend, errors
+from django_minio_backend.buckets import policies
+from tests.buckets.conftest import rows
 from tests.conftest import Fetch
-from tests.test_buckets import rows
-from tests.test_uploads import MIB
+from tests.sizes import MIB
 from tools import versitygw
 from tools.minio_server import Server
 
@@ -32,11 +33,11 @@ def options(other_server: Server, settings: Any) -> dict[str, Any]:
     put_in_force(settings, given)
     for name in NAMES.values():
         storage = MinioBackend(name)
-        if storage.s3.bucket_exists():
-            for page in storage.s3.pages(""):
+        if storage.s3.bucket.exists():
+            for page in storage.s3.list_pages(""):
                 for entry in page.entries:
                     storage.s3.delete(entry.key)
-            storage.s3.set_policy(None)
+            storage.s3.bucket.set_policy(None)
             storage.s3.transport.send("DELETE")
     return given
 
@@ -61,8 +62,10 @@ def test_buckets_are_made_corrected_and_left_alone(options: dict[str, Any]) -> N
     assert made[NAMES["public"]] == ["public", "missing", "created, policy set to public"]
     assert made[NAMES["private"]] == ["private", "missing", "created"]
     assert {row[-1] for row in initialize()[0].values()} == {"NOW", "unchanged"}
-    MinioBackend(NAMES["public"]).s3.set_policy(None)
-    MinioBackend(NAMES["private"]).s3.set_policy(policies.public_read(NAMES["private"]))
+    MinioBackend(NAMES["public"]).s3.bucket.set_policy(None)
+    MinioBackend(NAMES["private"]).s3.bucket.set_policy(
+        policies.allow_public_read(NAMES["private"])
+    )
     assert "2 bucket(s) differ" in initialize(check=True)[1]
     drifted, _ = initialize()
     assert drifted[NAMES["public"]] == ["public", "other policy", "policy set to public"]
@@ -141,4 +144,4 @@ def test_public_means_reading_by_name(options: dict[str, Any], fetch: Fetch) -> 
     storage = MinioBackend(NAMES["public"])
     name = storage.save("a.txt", ContentFile(b"content"))
     assert fetch(storage.url(name)).data == b"content"
-    assert fetch(f"{storage.base_url}/{NAMES['public']}").status == 403
+    assert fetch(f"{storage.options.endpoint.url}/{NAMES['public']}").status == 403

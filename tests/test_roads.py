@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.core.management import call_command
 
-from django_minio_backend import MinioBackend, declared
+from django_minio_backend import MinioBackend
+from django_minio_backend.config import version3
 from tests.conftest import Fetch
 from tools.minio_server import Server
 
@@ -26,21 +28,19 @@ NAME = "2026/Jahr & Übersicht.txt"
 
 
 @pytest.fixture
-def environment(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def environment(
+    server: Server, remove_buckets: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MINIO_ENDPOINT", server.endpoint)
     monkeypatch.setenv("MINIO_ACCESS_KEY", server.access_key)
     monkeypatch.setenv("MINIO_SECRET_KEY", server.secret_key)
-    monkeypatch.setattr(declared, "_warned", False)
+    monkeypatch.setattr(version3, "_warned", False)
+    remove_buckets(*BUCKETS)
     for bucket in BUCKETS:
-        storage = MinioBackend(
+        MinioBackend(
             bucket,
-            MINIO_ENDPOINT=server.endpoint,
-            MINIO_ACCESS_KEY=server.access_key,
-            MINIO_SECRET_KEY=server.secret_key,
-        )
-        if storage.s3.bucket_exists():
-            storage.s3.transport.send("DELETE", headers={"x-minio-force-delete": "true"})
-        storage.s3.make_bucket()
+            **server.options,
+        ).s3.bucket.create()
 
 
 def put_in_force(settings: Any, block: str) -> None:
@@ -116,10 +116,10 @@ import django
 django.setup()
 from django.core.files.storage import default_storage
 from django.contrib.staticfiles.storage import staticfiles_storage
-from django_minio_backend.storage import configured
+from django_minio_backend.storage.backend import list_storages
 assert default_storage.bucket == "media-files", default_storage
 assert staticfiles_storage.bucket == "auto-generated-bucket-static-files"
-assert sorted(alias for alias, _ in configured()) == ["default", "staticfiles"]
+assert sorted(alias for alias, _ in list_storages()) == ["default", "staticfiles"]
 """
 
 
@@ -131,5 +131,7 @@ def test_default_file_storage_works_where_django_has_it(tmp_path: Path) -> None:
         "DJANGO_SETTINGS_MODULE": "old_settings",
     }
     command = [sys.executable, "-W", "ignore", "-c", SCRIPT]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
     assert done.returncode == 0, done.stderr

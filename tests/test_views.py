@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-import asyncio
 import json
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
 from django.http import HttpResponse
 from django.test import RequestFactory
 from django.urls import resolve, reverse
@@ -51,24 +49,6 @@ def test_its_urls_can_be_included(settings: Any) -> None:
     settings.ROOT_URLCONF = "tests.test_views"
     assert reverse("django_minio_backend:healthz") == "/healthz/"
     assert resolve("/healthz/").func is views.healthz
-
-
-def test_django_health_check_has_a_check(buckets: Buckets) -> None:
-    pytest.importorskip("health_check")
-    from health_check.base import HealthCheckResult
-
-    from django_minio_backend.health_check import MinioHealthCheck
-
-    def result(**keywords: Any) -> HealthCheckResult:
-        return asyncio.run(MinioHealthCheck(**keywords).get_result())
-
-    assert result().error is None
-    assert result(alias="default").error is None
-    assert "no storage of this package" in str(result(alias="nowhere").error)
-    with closed_port() as endpoint:
-        buckets.change(MINIO_ENDPOINT=endpoint)
-        assert "storage 'default' cannot be used" in str(result().error)
-        assert endpoint not in str(result().error)
 
 
 def _patterns() -> list[Any]:

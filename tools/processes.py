@@ -38,11 +38,12 @@ class SourceFailed(Exception):
 
 @contextmanager
 def started(
-    command: Command, *, env: Mapping[str, str], log: Path
+    command: Command, *, env: Mapping[str, str], log: Path, may_be_killed: bool = False
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run `command` for the length of the `with` block, its output appended to `log`.
 
     A session of its own keeps the terminal's Ctrl-C from it: that reaches us, and we stop it.
+    `may_be_killed` is for a command that has nothing to put in order at its end.
     """
     launcher = [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid()), *map(str, command)]
     with log.open("ab") as output:
@@ -57,7 +58,7 @@ def started(
     try:
         yield process
     finally:
-        _stop(process)
+        _stop(process, patience=0 if may_be_killed else STOP_TIMEOUT)
 
 
 def output_of(command: Command, timeout: float = COMMAND_TIMEOUT) -> str:
@@ -75,13 +76,15 @@ def output_of(command: Command, timeout: float = COMMAND_TIMEOUT) -> str:
     return result.stdout.decode(errors="replace")
 
 
-def long_run(what: str, command: Command, *, env: Mapping[str, str], log: Path) -> None:
-    """Run a command of minutes, showing that it is alive."""
-    say(what)
+def long_run(
+    what: str, command: Command, *, env: Mapping[str, str], log: Path, seconds: float
+) -> None:
+    """Run a command that takes about `seconds`, showing that it is alive."""
+    say(f"{what}: takes about {seconds:.0f} s")
     began = time.monotonic()
     with started(command, env=env, log=log) as process:
         while not ended(process, within=1 if sys.stderr.isatty() else 30):
-            say(f"{what}: {time.monotonic() - began:.0f} s", passing=True)
+            say(f"{what}: {time.monotonic() - began:.0f} s of about {seconds:.0f} s", passing=True)
             if time.monotonic() - began > BUILD_TIMEOUT:
                 raise SourceFailed(f"{what}: not done after {BUILD_TIMEOUT:.0f} s")
     outcome = "failed" if process.returncode else "done"
@@ -107,10 +110,10 @@ def ended(process: subprocess.Popen[bytes], *, within: float) -> bool:
     return process.returncode is not None
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def _stop(process: subprocess.Popen[bytes], *, patience: float) -> None:
     try:
         _signal(process, signal.SIGTERM)
-        ended(process, within=STOP_TIMEOUT)
+        ended(process, within=patience)
     finally:  # also when a second Ctrl-C ends the waiting
         _signal(process, signal.SIGKILL)
         process.wait()

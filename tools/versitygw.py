@@ -31,9 +31,9 @@ def running() -> Iterator[Server]:
         command: list[str | Path] = [binary, "--quiet", "--keep-alive", "--port", endpoint]
         command += ["--iam-dir", folders["iam"], "posix", folders["data"]]
         with started(command, env=env, log=log) as process:
-            if not _becomes_ready(process, endpoint):
+            if not becomes_ready(process, endpoint):
                 raise ServerUnavailable(f"VersityGW does not start: {one_line(log.read_bytes())}")
-            yield Server(endpoint, access_key, secret_key, False, str(binary))
+            yield Server(endpoint, access_key, secret_key, False, str(binary), "VersityGW")
 
 
 def add_user(server: Server) -> dict[str, str]:
@@ -56,7 +56,7 @@ def _binary() -> Path:
     raise ServerUnavailable("; ".join(reasons))
 
 
-def _becomes_ready(process: subprocess.Popen[bytes], endpoint: str) -> bool:
+def becomes_ready(process: subprocess.Popen[bytes], endpoint: str) -> bool:
     host, _, port = endpoint.partition(":")
     deadline = time.monotonic() + READY_TIMEOUT
     while time.monotonic() < deadline and not ended(process, within=0.05):

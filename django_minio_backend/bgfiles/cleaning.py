@@ -1,4 +1,4 @@
-"""Removing what has expired: the file and its row, together or not at all."""
+"""Expired requests are removed: the file and its row, both or none."""
 
 from __future__ import annotations
 
@@ -13,40 +13,41 @@ from django.utils import timezone
 from django_minio_backend.bgfiles.models import ENDED, FileRequest
 
 
-def expired(leeway: timedelta) -> QuerySet[FileRequest]:
-    """Return the requests whose time ended `leeway` ago; none that is still to be done."""
+def find_expired(leeway: timedelta) -> QuerySet[FileRequest]:
+    """Return the requests that have ended and that expired `leeway` ago or earlier."""
     before = timezone.now() - leeway
-    found = FileRequest.objects.filter(state__in=ENDED, expires_at__lte=before)
-    return found.order_by("expires_at")
+    requests = FileRequest.objects.filter(state__in=ENDED, expires_at__lte=before)
+    return requests.order_by("expires_at")
 
 
 @dataclass(frozen=True)
-class Removed:
+class Removal:
+    """The removal of a request, or the error that prevented it."""
+
     request: FileRequest
-    #: Why it was not removed.
     error: Exception | None = None
 
 
-def remove(
-    found: QuerySet[FileRequest], *, timeout: float | None = None, sleep: float = 0
-) -> Iterator[Removed]:
-    """Delete the requests with their files, one after the other, until `timeout` seconds are over.
+def remove_requests(
+    requests: QuerySet[FileRequest], *, timeout: float | None = None, sleep: float = 0
+) -> Iterator[Removal]:
+    """Delete requests with their files, one after the other, until `timeout` seconds are over.
 
-    A request whose file cannot be deleted stays, and does not keep the others.
+    If a file cannot be deleted, its request stays, and the next one follows.
     """
-    began = time.monotonic()
-    for number, request in enumerate(found.iterator(chunk_size=500)):
+    started = time.monotonic()
+    for number, request in enumerate(requests.iterator(chunk_size=500)):
         if number:
             time.sleep(sleep)
-        if timeout is not None and time.monotonic() - began >= timeout:
+        if timeout is not None and time.monotonic() - started >= timeout:
             return
-        pk = request.pk  # which Django takes from what it deletes
+        pk = request.pk  # Django removes it from an object that it deletes
         try:
-            # It may have been given another token since the table was read.
+            # The request may have got another token since the table was read.
             count, _ = request.delete(state=request.state, expires_at=request.expires_at)
         except Exception as error:  # whatever a storage raises
-            yield Removed(request, error)
+            yield Removal(request, error)
         else:
             request.pk = pk
             if count:
-                yield Removed(request)
+                yield Removal(request)

@@ -13,30 +13,30 @@ DEFAULT_MAX_AGE = 86400
 _SERIALIZER = "django_minio_backend.bgfiles.toolbox.JSONSerializer"
 
 
-def key() -> str | None:
-    """Return the key that tokens are signed with; None for SECRET_KEY with its fallbacks."""
-    found: str | None = getattr(settings, "BGFILES_DEFAULT_KEY", None)
-    return None if found == settings.SECRET_KEY else found
+def get_key() -> str | None:
+    """Return the key that signs tokens; None stands for SECRET_KEY with its fallbacks."""
+    key: str | None = getattr(settings, "BGFILES_DEFAULT_KEY", None)
+    return None if key == settings.SECRET_KEY else key
 
 
-def salt() -> str:
+def get_salt() -> str:
     return str(getattr(settings, "BGFILES_DEFAULT_SALT", DEFAULT_SALT))
 
 
-def serializer() -> Any:
-    return _imported(getattr(settings, "BGFILES_DEFAULT_SERIALIZER", _SERIALIZER))
+def get_serializer() -> Any:
+    return _import(getattr(settings, "BGFILES_DEFAULT_SERIALIZER", _SERIALIZER))
 
 
-def max_age() -> int | None:
-    """Return how many seconds tokens and their files live; None for ever."""
-    found = getattr(settings, "BGFILES_DEFAULT_MAX_AGE", DEFAULT_MAX_AGE)
-    return int(found.total_seconds()) if isinstance(found, timedelta) else found
+def get_max_age() -> int | None:
+    """Return the seconds that tokens and their files live; None means for ever."""
+    max_age = getattr(settings, "BGFILES_DEFAULT_MAX_AGE", DEFAULT_MAX_AGE)
+    return int(max_age.total_seconds()) if isinstance(max_age, timedelta) else max_age
 
 
-def signer() -> Any:
-    """Return the project's own signer; None when it has none."""
-    return _imported(getattr(settings, "BGFILES_DEFAULT_SIGNER", None))
+def get_signer() -> Any:
+    """Return the project's own signer, None if it has none."""
+    return _import(getattr(settings, "BGFILES_DEFAULT_SIGNER", None))
 
 
-def _imported(value: Any) -> Any:
+def _import(value: Any) -> Any:
     return import_string(value) if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""`FileRequest`: who wants which file, how far it is, and where it is when it is made."""
+"""`FileRequest`: a user's request for a file, its progress, and the file itself."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.files.storage import Storage, default_storage, storages
-from django.db import models, router, transaction
+from django.db import models, transaction
 from django.utils import timezone
+
+from django_minio_backend.bgfiles.leases import LeasedRequest
+from django_minio_backend.bgfiles.leases import State as State
 
 logger = logging.getLogger("django_minio_backend.bgfiles")
 
@@ -25,34 +28,22 @@ else:
 
 
 def safe_filename(name: str) -> str:
-    """Return a filename without what could end a header or name another folder."""
+    """Return a filename that cannot end a header or name another folder."""
     printable = "".join(char for char in name if char.isprintable())
     return PurePath(printable.replace("\\", "/")).name.lstrip(".") or "file"
-
-
-class State(models.TextChoices):
-    QUEUED = "queued"
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
 
 
 OPEN = (State.QUEUED, State.RUNNING)
 ENDED = (State.DONE, State.FAILED)
 
 
-def request_storage() -> Storage:
-    """Return STORAGES["bgfiles"] where that is declared, else the default storage."""
+def find_storage() -> Storage:
+    """Return STORAGES["bgfiles"] if it is declared, else the default storage."""
     return storages[STORAGE_ALIAS] if STORAGE_ALIAS in storages.backends else default_storage
 
 
-def database_of(request: FileRequest) -> str:
-    """Return the database that a request is written to, whichever it was read from."""
-    return router.db_for_write(FileRequest, instance=request)
-
-
 def discard(storage: Storage, name: str) -> None:
-    """Delete a file that no row is to name; where that fails it is logged with its name."""
+    """Delete a file that no row names. If that fails, log its name."""
     try:
         storage.delete(name)
     except Exception as error:
@@ -60,15 +51,16 @@ def discard(storage: Storage, name: str) -> None:
 
 
 class RequestFileField(models.FileField):
-    """A FileField whose storage is looked up when it is used.
+    """A FileField that looks up its storage each time.
 
-    Settings that are wrong are then told by `check`, which a model that cannot be imported would
-    prevent, and no migration depends on them.
+    If the settings are wrong, models load all the same, and `check` says what is wrong. No
+    migration depends on the storage.
     """
 
     @property
     def storage(self) -> Storage:
-        return request_storage()
+        # FileField's `__init__` reads this before the field belongs to a model.
+        return find_storage() if hasattr(self, "model") else default_storage
 
     @storage.setter
     def storage(self, value: Any) -> None:
@@ -82,10 +74,9 @@ class RequestFileField(models.FileField):
 
 class FileRequestQuerySet(_QuerySet):
     def to_handle(self) -> FileRequestQuerySet:
-        """Return what is to be done now, the oldest first.
+        """Return the requests that are due now, the oldest first.
 
-        That is what is queued and due, and what a worker began that has not been heard of until
-        its lease ran out.
+        They are queued, or running with a lease that has expired because the worker died.
         """
         now = timezone.now()
         queued = models.Q(state=State.QUEUED, run_after__lte=now)
@@ -106,16 +97,16 @@ class FileRequestManager(_Manager):
         return FileRequestQuerySet(self.model, using=self._db)
 
     def to_handle(self) -> FileRequestQuerySet:
-        """Return what is to be done now; see the query set's."""
+        """Return the requests that are due now; see the query set's."""
         return self.get_queryset().to_handle()
 
 
-class FileRequest(models.Model):
+class FileRequest(LeasedRequest):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     file_type = models.CharField(max_length=100, blank=True)
     criteria = models.TextField(blank=True)
-    # A file that only its requester may fetch is nobody's when they are gone.
+    # If the user is deleted, the request stays, and nobody can download the file.
     requester = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.SET_NULL,
@@ -131,23 +122,7 @@ class FileRequest(models.Model):
     filehandle = RequestFileField(upload_to="bgfiles/", max_length=255, blank=True)
     size = models.BigIntegerField(null=True, blank=True)
 
-    state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    last_error = models.CharField(max_length=500, blank=True)
-    run_after = models.DateTimeField(default=timezone.now)
-    leased_until = models.DateTimeField(null=True, blank=True)
-    lease = models.CharField(max_length=32, blank=True)
-    progress_done = models.BigIntegerField(default=0)
-    progress_total = models.BigIntegerField(null=True, blank=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
-    expires_at = models.DateTimeField(null=True, blank=True)
-
     objects = FileRequestManager()
-
-    #: The lease that this process holds; the field says only that somebody does.
-    held: str = ""
-    #: When `report` last wrote, by the monotonic clock.
-    reported_at: float | None = None
 
     class Meta:
         ordering = ["-created_at"]
@@ -160,29 +135,27 @@ class FileRequest(models.Model):
         return f"{self.filename or self.file_type or 'file'} {self.id}"
 
     def report(self, done: int, total: int | None = None) -> None:
-        """Tell how much of how much is done, in any unit, and keep the lease.
+        """Report the progress, in any unit, and prolong the lease.
 
-        May be called for every row: it writes once a second. Raises LeaseLost when another worker
-        has the request by now, or nobody any more.
+        Call it as often as you like: it writes once a second. Raises LeaseLost if another worker
+        holds the request by now, or if the row was deleted.
         """
-        from django_minio_backend.bgfiles import leases
-
         self.progress_done, self.progress_total = done, total
-        leases.renew(self)
+        self.renew()
 
     def delete(
         self, using: str | None = None, keep_parents: bool = False, **still: Any
     ) -> tuple[int, dict[str, int]]:
-        """Delete the row and its file. Raises, and leaves both, when the storage fails.
+        """Delete the row and its file. If the storage fails, raise its error and keep both.
 
-        Within a transaction the file goes when that is committed, and a storage that fails then is
-        logged. Nothing is deleted unless the row has the values `still`.
+        In a transaction the file is deleted after the commit. A failure of the storage is logged
+        then. Nothing is deleted if the row has other values than `still`.
         """
-        pk, database = self.pk, using or database_of(self)
+        pk, database = self.pk, using or self.write_database
         later = transaction.get_connection(database).in_atomic_block
         try:
             with transaction.atomic(using=database):
-                # It may have got a file since it was read.
+                # The row may have got a file since it was read.
                 rows = FileRequest._base_manager.using(database).select_for_update()
                 row = rows.filter(pk=pk, **still).values_list("filehandle").first()
                 if row is None:
@@ -191,7 +164,7 @@ class FileRequest(models.Model):
                 if row[0]:
                     self._delete_file(row[0], database if later else None)
         except BaseException:
-            self.pk = pk  # which Django takes from what it deletes
+            self.pk = pk  # Django removes it from an object that it deletes
             raise
         return deleted
 

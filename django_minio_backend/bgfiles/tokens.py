@@ -1,4 +1,4 @@
-"""Signed tokens: what is in them, and the settings that they are made with."""
+"""Signed tokens: their content, and the settings that they are made with."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class JSONSerializer:
 
 
 class TokenSigner(Protocol):
-    """What a signer of one's own has."""
+    """The methods that a signer of your own needs."""
 
-    #: Seconds that tokens live; None for ever.
+    #: The seconds that tokens live; None means for ever.
     max_age: int | None
 
     def dump(self, data: dict[str, Any]) -> str: ...
@@ -35,7 +35,7 @@ class TokenSigner(Protocol):
 class Signer:
     """Sign with Django's signing, which compares in constant time.
 
-    Without `key` it is SECRET_KEY, and tokens made with SECRET_KEY_FALLBACKS are taken too.
+    Without `key` it signs with SECRET_KEY, and accepts tokens of SECRET_KEY_FALLBACKS too.
     """
 
     def __init__(
@@ -52,19 +52,21 @@ class Signer:
         return signing.dumps(data, key=self.key, salt=self.salt, serializer=self.serializer)
 
     def load(self, token: str) -> Any:
-        """Return what is in a token. Raises BadSignature, or SignatureExpired, which is one too."""
+        """Return a token's content. Raises BadSignature, or its subclass SignatureExpired."""
         return signing.loads(
             token,
             key=self.key,
             salt=self.salt,
             serializer=self.serializer,
             max_age=self.max_age,
-            # Django's fallbacks are SECRET_KEY's, not those of another key.
+            # Django's fallbacks belong to SECRET_KEY, not to another key.
             fallback_keys=None if self.key is None else [],
         )
 
 
-def default_signer() -> TokenSigner:
+def make_default_signer() -> TokenSigner:
     """Return BGFILES_DEFAULT_SIGNER, or one that the other settings describe."""
-    own: TokenSigner | None = conf.signer()
-    return own or Signer(conf.key(), conf.salt(), conf.serializer(), conf.max_age())
+    signer: TokenSigner | None = conf.get_signer()
+    return signer or Signer(
+        conf.get_key(), conf.get_salt(), conf.get_serializer(), conf.get_max_age()
+    )

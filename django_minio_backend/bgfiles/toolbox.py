@@ -1,4 +1,4 @@
-"""What views and workers call: add a request, attach its file, make and read tokens."""
+"""The functions for views and workers: add a request, attach its file, make and read tokens."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ from uuid import UUID
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import Storage
 from django.core.signing import BadSignature
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connections, transaction
 from django.db.models import Q
 from django.utils import timezone, translation
 from django.utils.crypto import constant_time_compare
 
-from django_minio_backend.bgfiles import contents as files
-from django_minio_backend.bgfiles import leases
+from django_minio_backend.bgfiles import files, zones
 from django_minio_backend.bgfiles.leases import LeaseLost
-from django_minio_backend.bgfiles.models import FileRequest, database_of, discard, logger
+from django_minio_backend.bgfiles.models import FileRequest, discard, logger
 from django_minio_backend.bgfiles.tokens import (
     JSONSerializer,
     Signer,
     TokenSigner,
-    default_signer,
+    make_default_signer,
 )
 
 __all__ = [
@@ -54,7 +53,7 @@ def add_request(
         content_type=content_type,
         filename=filename,
         language=translation.get_language() or "",
-        time_zone=getattr(timezone.get_current_timezone(), "key", ""),
+        time_zone=zones.name_zone(timezone.get_current_timezone()),
     )
 
 
@@ -65,21 +64,21 @@ def attach_file(
     content_type: str | None = None,
     size: int | None = None,
 ) -> None:
-    """Store bytes, text or a File for a request, and make it done; a former file is deleted.
+    """Store bytes, text or a File for a request, and set it to done. Delete its former file.
 
-    `size`, in bytes, is found out where it is not given. Raises LeaseLost, and keeps nothing, when
-    a worker has the request.
+    `size` is in bytes. Without it the storage is asked. Raises LeaseLost, with nothing stored, if
+    another worker holds the request.
     """
     if isinstance(contents, bytes | bytearray | memoryview | str):
         contents = ContentFile(contents if isinstance(contents, str) else bytes(contents))
     if not hasattr(contents, "read"):
         raise TypeError(f"contents must be bytes, text or a file, not {type(contents).__name__}")
     storage = request.filehandle.storage
-    name = files.new_name(request, filename or request.filename)
+    name = files.make_name(request, filename or request.filename)
     try:
         name = storage.save(name, File(contents))
     except BaseException:
-        discard(storage, name)  # what a file system may have of it
+        discard(storage, name)  # a file system may have a part of it
         raise
     adopt(request, name, size, filename, content_type)
 
@@ -92,39 +91,42 @@ def adopt(
     content_type: str | None = None,
     signer: TokenSigner | None = None,
 ) -> None:
-    """Make a stored file the request's, and the request done.
+    """Set a request to done, with a stored file.
 
-    It lives as long as a token that is made now. Raises LeaseLost. Where the row does not come to
-    name the file, the file is deleted; a former one is when the transaction is committed.
+    The file lives as long as a token that is made now. Raises LeaseLost. If the row does not name
+    the file in the end, the file is deleted. A former file is deleted after the commit.
     """
     former, storage = request.filehandle.name, request.filehandle.storage
     filename = filename or request.filename or PurePath(name).name
     kind = content_type or request.content_type or mimetypes.guess_type(filename)[0] or ""
     try:
-        leases.finish(
-            request,
+        # The row must name the former file that we know, or nobody would delete that.
+        request.finish(
+            expected={"filehandle": former or ""},
             size=storage.size(name) if size is None else size,
             filehandle=name,
             filename=filename,
             content_type=kind,
-            expires_at=_longest(request, signer),
+            expires_at=_choose_expiry(request, signer),
         )
     except BaseException:
         _withdraw(request, storage, name)
         raise
     if former:
-        transaction.on_commit(lambda: discard(storage, former), using=database_of(request))
+        transaction.on_commit(lambda: discard(storage, former), using=request.write_database)
 
 
 def _withdraw(request: FileRequest, storage: Storage, name: str) -> None:
-    """Delete a file, unless its row names it: a connection may break after the commit."""
+    """Delete a file unless its row names it: the connection may have broken after the commit."""
+    database = request.write_database
+    connections[database].close_if_unusable_or_obsolete()
     try:
-        rows = FileRequest.objects.using(database_of(request))
-        named = rows.filter(pk=request.pk, filehandle=name).exists()
+        rows = FileRequest.objects.using(database)
+        is_named = rows.filter(pk=request.pk, filehandle=name).exists()
     except DatabaseError:
-        logger.error("File request %s: nobody knows whether it has %s", request.pk, name)
+        logger.error("File request %s: it is unknown whether its file is %s", request.pk, name)
     else:
-        if not named:
+        if not is_named:
             discard(storage, name)
 
 
@@ -133,38 +135,38 @@ def create_token(
 ) -> str:
     """Return a token for the requester, and let the file live as long as the token.
 
-    `data` is signed along with it. Raises RuntimeError when the request has no requester.
+    `data` is signed too. Raises RuntimeError if the request has no requester.
     """
     if request.requester_id is None:
         raise RuntimeError("a requester's token needs a request with a requester")
     return create_general_token(
-        request, {**(data or {}), "requester": requester_pk(request)}, signer
+        request, {**(data or {}), "requester": serialize_requester(request)}, signer
     )
 
 
 def create_general_token(
     request: FileRequest, data: dict[str, Any] | None = None, signer: TokenSigner | None = None
 ) -> str:
-    """Return a token for whoever has it, and let the file live as long as the token."""
-    signer = signer or default_signer()
-    # The longest of its tokens counts, whoever made it.
-    expires = expiry(signer)
+    """Return a token that anybody may use, and let the file live as long as the token."""
+    signer = signer or make_default_signer()
+    # The token that lives longest counts.
+    expires = compute_expiry(signer)
     shorter = Q(expires_at=None) | Q(expires_at__lt=expires) if expires else Q()
-    database = database_of(request)
+    database = request.write_database
     rows = FileRequest.objects.using(database).filter(shorter, pk=request.pk)
     rows.update(expires_at=expires)
     request.refresh_from_db(using=database, fields=["expires_at"])
     return sign(request, data, signer)
 
 
-def _longest(request: FileRequest, signer: TokenSigner | None) -> Any:
-    """Return until when the file lives: as long as its tokens, of which one is made now."""
-    expires = expiry(signer)
+def _choose_expiry(request: FileRequest, signer: TokenSigner | None) -> Any:
+    """Return the time at which the file expires: not before any of its tokens."""
+    expires = compute_expiry(signer)
     return expires and max(expires, request.expires_at or expires)
 
 
-def requester_pk(request: FileRequest) -> int | str:
-    """Return the requester's primary key as any serializer takes it."""
+def serialize_requester(request: FileRequest) -> int | str:
+    """Return the requester's primary key in a form that any serializer takes."""
     pk = request.requester_id
     return pk if isinstance(pk, int) else str(pk)
 
@@ -172,26 +174,26 @@ def requester_pk(request: FileRequest) -> int | str:
 def sign(
     request: FileRequest, data: dict[str, Any] | None = None, signer: TokenSigner | None = None
 ) -> str:
-    """Return a token without a word about how long the file lives."""
-    return (signer or default_signer()).dump({**(data or {}), "id": str(request.pk)})
+    """Return a token. The life of the file stays as it is."""
+    return (signer or make_default_signer()).dump({**(data or {}), "id": str(request.pk)})
 
 
-def expiry(signer: TokenSigner | None) -> Any:
-    """Return when a token that is made now ends: aware UTC, None for never."""
-    max_age = (signer or default_signer()).max_age
+def compute_expiry(signer: TokenSigner | None) -> Any:
+    """Return the time at which a token that is made now expires: aware UTC, None for never."""
+    max_age = (signer or make_default_signer()).max_age
     return timezone.now() + timedelta(seconds=max_age) if max_age else None
 
 
 def decode(
     token: str, require_requester: bool = True, signer: TokenSigner | None = None
 ) -> tuple[FileRequest, dict[str, Any]]:
-    """Return the request that a token names, and what was signed.
+    """Return the request that a token names, and the signed data.
 
-    Raises BadSignature for what is no token, and for a general one with `require_requester`;
-    SignatureExpired, which is a BadSignature; FileRequest.DoesNotExist when the request is gone or
-    its requester is not the token's any more.
+    Raises BadSignature if it is no token of ours, or a general one with `require_requester`;
+    SignatureExpired, a subclass; FileRequest.DoesNotExist if the request is gone or has another
+    requester by now.
     """
-    data = (signer or default_signer()).load(token)
+    data = (signer or make_default_signer()).load(token)
     if not isinstance(data, dict) or (require_requester and "requester" not in data):
         raise BadSignature("The token names no requester.")
     try:
@@ -204,7 +206,7 @@ def decode(
 
 
 def is_requester(request: FileRequest, pk: object) -> bool:
-    """Say whether this is the requester's primary key; of nobody's request it is never."""
+    """Return True if this is the requester's primary key."""
     if request.requester_id is None:
         return False
     return constant_time_compare(str(pk), str(request.requester_id))

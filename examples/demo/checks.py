@@ -86,13 +86,13 @@ def fetch_ranges(url: str, samples: Samples) -> None:
 def print_links(samples: Samples) -> None:
     note("Public file", samples.public.url)
     note("Static file", _stylesheet_url())
-    # Of its own line: so long a link is easier to take when it starts at the margin.
+    # On a line of its own: such a long link is easier to copy from the margin.
     note("Private file", "the link works for an hour")
     print(samples.private.url)
 
 
 def _command(name: str, **options: object) -> str:
-    """Run a management command and return its output; what it says of a failure is the message."""
+    """Run a management command and return its output. Its error output is a failure's message."""
     out, err = io.StringIO(), io.StringIO()
     try:
         call_command(name, stdout=out, stderr=err, no_color=True, **options)
@@ -153,7 +153,7 @@ def _stylesheet() -> bytes:
 
 
 def _check_page(url: str, samples: Samples) -> str:
-    """Compare what the links on the page give with what was saved."""
+    """Compare the files behind the page's links with the saved files."""
     links = _links_on(url)
     expected = {
         _stylesheet_url(): _stylesheet(),

@@ -1,4 +1,4 @@
-"""What the demo prints: one line a step, and one line for what failed."""
+"""The demo's output: one line for each step, and one line for a failure."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from django.core.servers.basehttp import (
 )
 from django.db import connections
 
-from django_minio_backend.bgfiles import queue
+from django_minio_backend.bgfiles import worker
 
 
 @contextmanager
@@ -43,7 +43,7 @@ def working() -> Iterator[None]:
     def work() -> None:
         try:
             while not stopped.wait(0.3):
-                for _request in queue.work():
+                for _request in worker.work():
                     pass
         finally:
             connections.close_all()

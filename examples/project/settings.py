@@ -34,6 +34,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "examples.attachments",
     "examples.exports",
+    # Deletes a file with its row; last, so that it sees all models.
+    "django_cleanup.apps.CleanupConfig",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

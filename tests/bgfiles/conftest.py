@@ -5,17 +5,23 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable
+from datetime import timedelta
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
+from django.core.management import call_command
 from django.http import HttpRequest
 from django.test import RequestFactory
+from django.utils import timezone
 
 from django_minio_backend.bgfiles.models import FileRequest
 from django_minio_backend.bgfiles.patterns import Criteria, Dataset, FullPattern, registry
 from django_minio_backend.bgfiles.toolbox import add_request
+
+pytestmark = pytest.mark.django_db
 
 PLACES = {
     "memory": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
@@ -127,3 +133,31 @@ def body(response: Any) -> bytes:
 def stored(request: FileRequest) -> bytes:
     with request.filehandle.storage.open(request.filehandle.name or "") as file:
         return bytes(file.read())
+
+
+CONTENT = b"0\r\n1\r\n2\r\n"
+
+
+def add(**values: Any) -> FileRequest:
+    return FileRequest.objects.create(file_type="numbers", criteria="n=1", **values)
+
+
+def ago(**spans: float) -> Any:
+    return timezone.now() - timedelta(**spans)
+
+
+# Within a test's own transaction files would go when that ends, which it does not.
+committed = pytest.mark.django_db(transaction=True)
+
+
+def run(*arguments: str, error: StringIO | None = None) -> str:
+    out = StringIO()
+    call_command("bgfiles", *arguments, stdout=out, stderr=error or StringIO(), no_color=True)
+    return out.getvalue()
+
+
+@pytest.fixture
+def expired(done: FileRequest) -> FileRequest:
+    done.expires_at = timezone.now() - timedelta(hours=2)
+    done.save()
+    return done

@@ -73,14 +73,16 @@ def act(action, rows, **more):
 done = toolbox.add_request(file_type="report", requester=user, filename="done.csv")
 toolbox.attach_file(done, b"1,2")
 failed = toolbox.add_request(file_type="report", requester=user, filename="failed.csv")
-leases.fail(failed, "OSError: the source broke off")
+failed.fail("OSError: the source broke off")
 """
 
 
 def run(body: str) -> None:
     root = Path(__file__).parents[2]
     command = [sys.executable, "-W", "error", "-c", PROJECT + body]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=root, capture_output=True, text=True, check=False, timeout=60
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -142,6 +144,24 @@ assert not done.filehandle.storage.exists(name)
 """,
             id="deletes_one_row_with_its_file",
         ),
+        pytest.param(
+            """
+page = client.get(f"{LIST}{done.pk}/change/").content.decode()
+assert 'type="submit"' not in page.partition('id="logout-form"')[0] or 'name="_save"' not in page
+assert 'name="_save"' not in page and 'name="_continue"' not in page
+assert f'<a href="{LIST}{done.pk}/file/">done.csv</a>' in page
+answer = client.get(f"{LIST}{done.pk}/file/")
+assert b"".join(answer.streaming_content) == b"1,2"
+assert "done.csv" in answer["Content-Disposition"]
+assert "/file/" not in client.get(f"{LIST}{failed.pk}/change/").content.decode()
+assert client.get(f"{LIST}{failed.pk}/file/").status_code == 410
+stranger = Client()
+assert stranger.get(f"{LIST}{done.pk}/file/").status_code == 302
+stranger.force_login(User.objects.create_user("staff", is_staff=True))
+assert stranger.get(f"{LIST}{done.pk}/file/").status_code == 403
+""",
+            id="links_to_the_file_and_saves_nothing",
+        ),
     ],
 )
 def test_the_admin(body: str) -> None:
@@ -164,5 +184,7 @@ call_command("check")
 sys.exit("bgfiles is loaded" if any("bgfiles" in name for name in sys.modules) else 0)
 """
     root = Path(__file__).parents[2]
-    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, check=False, timeout=60
+    )
     assert done.returncode == 0, done.stderr

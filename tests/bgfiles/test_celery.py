@@ -132,5 +132,7 @@ except ImportError:
 sys.exit("imported")
 """
     root = Path(__file__).parents[2]
-    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, check=False, timeout=60
+    )
     assert done.returncode == 0, done.stderr

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from functools import partial
 from typing import Any
 
@@ -25,6 +28,7 @@ def test_every_message_has_an_id_of_its_own() -> None:
         "bgfiles.W002",
         "bgfiles.W003",
         "bgfiles.W004",
+        "bgfiles.W005",
     ]
 
 
@@ -34,6 +38,46 @@ def test_they_run_with_djangos(settings: Any) -> None:
     assert len(found) == 1
     assert "nowhere" in found[0].msg
     assert found[0].hint == "Correct STORAGES['bgfiles']."
+
+
+PROJECT = """
+import json
+import sys
+from django.conf import settings
+
+STORAGES = {"default": {"BACKEND": "django.core.files.storage.InMemoryStorage"}}
+alias, declared = sys.argv.pop(1), json.loads(sys.argv.pop(1))
+STORAGES[alias] = declared
+settings.configure(
+    INSTALLED_APPS=[
+        "django.contrib.auth", "django.contrib.contenttypes", "django_minio_backend.bgfiles"
+    ],
+    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+    STORAGES=STORAGES,
+)
+from django.core.management import execute_from_command_line
+execute_from_command_line(sys.argv)
+"""
+
+
+@pytest.mark.parametrize("command", [["check"], ["migrate"], ["makemigrations", "--check"]])
+@pytest.mark.parametrize("alias", ["bgfiles", "default"])
+@pytest.mark.parametrize(
+    "declared",
+    [
+        {"BACKEND": "nowhere.Storage"},
+        {"BACKEND": "django_minio_backend.models.MinioBackend", "OPTIONS": {"MINIO_ENDPOINT": "x"}},
+    ],
+)
+def test_a_storage_that_cannot_be_made_is_an_error_of_the_check_and_no_traceback(
+    alias: str, declared: dict[str, Any], command: list[str]
+) -> None:
+    argv = [sys.executable, "-c", PROJECT, alias, json.dumps(declared), *command]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "?: (bgfiles.E001) The storage of background files cannot be used: " in done.stderr
+    assert f"HINT: Correct STORAGES['{alias}']." in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_default_storage_that_cannot_be_made_is_told(settings: Any) -> None:
@@ -83,3 +127,21 @@ def test_the_default_salt_is_told_on_deployment(settings: Any) -> None:
     del settings.BGFILES_DEFAULT_SALT
     settings.BGFILES_DEFAULT_SIGNER = toolbox.Signer()
     assert checks.check_salt() == []
+
+
+@pytest.mark.parametrize("urls", [None, "tests.test_views"])
+def test_e_mails_that_cannot_have_a_link_are_told(settings: Any, urls: str | None) -> None:
+    class Mailing(FullPattern):
+        email_subject = "Ready"
+
+    class Linking(Mailing):
+        download_url = "https://www.example.com/%(token)s"
+
+    settings.ROOT_URLCONF = urls
+    found = [one for one in checks.check_links() if ".Mailing" in one.msg]
+    assert {*ids(found)} == {"bgfiles.W005"}
+    assert "bgfiles.urls" in (found[0].hint or "")
+    assert not [one for one in checks.check_links() if ".Linking" in one.msg]
+    settings.ROOT_URLCONF = "tests.bgfiles.urls"
+    found = [one for one in checks.check_links() if ".Mailing" in one.msg]
+    assert {*ids(found)} == {"bgfiles.W004"}

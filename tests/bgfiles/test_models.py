@@ -10,14 +10,13 @@ from django.core.files.storage import InMemoryStorage, default_storage
 from django.core.management import call_command
 from django.db import transaction
 
-from django_minio_backend.bgfiles import leases, toolbox
+from django_minio_backend.bgfiles import toolbox
 from django_minio_backend.bgfiles.models import (
     FileRequest,
-    database_of,
-    request_storage,
+    find_storage,
     safe_filename,
 )
-from tests.bgfiles.test_workers import Site
+from tests.bgfiles.test_worker import Site
 
 
 @pytest.mark.parametrize(
@@ -36,7 +35,7 @@ def test_a_filename_is_a_name_and_one_line(name: str, safe: str) -> None:
 
 
 def test_the_storage_is_the_declared_one_or_the_default(settings: Any) -> None:
-    assert request_storage() is default_storage
+    assert find_storage() is default_storage
     backend = {"BACKEND": "django.core.files.storage.InMemoryStorage"}
     settings.STORAGES = {**settings.STORAGES, "bgfiles": backend}
     assert isinstance(FileRequest().filehandle.storage, InMemoryStorage)
@@ -148,5 +147,5 @@ def test_what_is_read_from_a_replica_is_written_to_the_primary(settings: Any) ->
     settings.DATABASE_ROUTERS = ["tests.bgfiles.test_models.Primary"]
     read = FileRequest()
     read._state.db = "replica"
-    assert leases._row(read).db == "default"
-    assert database_of(read) == "default"
+    assert read._row.db == "default"
+    assert read.write_database == "default"

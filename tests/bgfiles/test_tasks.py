@@ -92,5 +92,7 @@ import django_minio_backend.bgfiles.patterns.tasks
 """
     root = Path(__file__).parents[2]
     command = [sys.executable, "-c", code]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=root, capture_output=True, text=True, check=False, timeout=60
+    )
     assert "ImportError: Before Django 6 this needs django-tasks: pip install" in done.stderr

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.examples.test_demo import PATIENCE, demo, environment, scratch  # noqa: F401 (fixtures)
+from tests.pipes import killed_after
 
 webdriver = pytest.importorskip("selenium.webdriver")
 WebDriverWait = pytest.importorskip("selenium.webdriver.support.ui").WebDriverWait
@@ -75,8 +76,9 @@ def running(env: dict[str, str]) -> Iterator[Running]:
     with demo(env) as process:
         assert process.stdout
         printed = ""
-        while "Ctrl-C" not in printed and (line := process.stdout.readline()):
-            printed += line
+        with killed_after(process, PATIENCE):
+            while "Ctrl-C" not in printed and (line := process.stdout.readline()):
+                printed += line
         links = r"Site +(\S+)\s+Exports +(\S+)\s+Admin +(\S+) +user admin, password (\S+)"
         found = re.search(links, printed)
         assert found, printed

@@ -224,6 +224,17 @@ def test_uploaded_files_are_reached_through_nginx_only_as_their_links_allow(
     assert fetch(private.partition("?")[0]).status == 403
     assert fetch(private.replace("mich", "dich")).status == 403
     assert fetch(private[:-1] + ("0" if private[-1] != "0" else "1")).status == 403
+    # A public file is never a page of the site, whatever a link without a signature asks for, also
+    # if the link only looks signed.
+    page = f"{public}?response-content-type=text/html&response-content-disposition=inline"
+    plain = fetch(public).headers
+    for looks_signed in ("", "&X-Amz-Signature=x", "&X-Amz-SignatureX=&Signature=x"):
+        opened = fetch(page + looks_signed)
+        assert opened.data == content
+        for header in ("Content-Type", "Content-Disposition"):
+            assert opened.headers.get(header) == plain.get(header) != "text/html"
+    for credential in ("x", "minioadmin%2F20260101%2Fus-east-1%2Fs3%2Faws4_request"):
+        assert fetch(f"{page}&X-Amz-Credential={credential}&X-Amz-Signature=x").status >= 400
     refused = fetch(public, "PUT", body=b"overwritten")
     assert (refused.status, b"nginx" in refused.data) == (403, True)  # MinIO is not even asked
 

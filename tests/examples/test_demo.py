@@ -16,7 +16,9 @@ import pytest
 
 from django_minio_backend import MinioBackend
 from tests.conftest import Buckets
-from tools.minio_server import Server
+from tests.pipes import killed_after
+from tools import seaweedfs
+from tools.minio_server import Server, ServerUnavailable
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 90  # seconds until a test gives up on the demo
@@ -56,8 +58,8 @@ def demo(env: dict[str, str], *arguments: str) -> Iterator[subprocess.Popen[str]
             process.kill()  # lest a failing test waits for ever
 
 
-def oneshot(env: dict[str, str]) -> tuple[int, str, str]:
-    with demo(env, "--oneshot") as process:
+def oneshot(env: dict[str, str], *arguments: str) -> tuple[int, str, str]:
+    with demo(env, "--oneshot", *arguments) as process:
         out, err = process.communicate(timeout=PATIENCE)
         return process.returncode, out, err
 
@@ -102,15 +104,47 @@ def test_missing_server_is_a_clear_line_and_exit_code_1(
     }
     code, out, err = oneshot(environment | nowhere)
     assert code == 1
-    assert "✗ Server: No MinIO server could be had." in err
+    assert "✗ Server: No server could be had." in err
     assert "Traceback" not in out + err
     assert not list(scratch.iterdir())
+
+
+@pytest.fixture
+def seaweedfs_alone(environment: dict[str, str], tmp_path: Path) -> dict[str, str]:
+    """A machine that has a real SeaweedFS and no other server."""
+    try:
+        program = seaweedfs.binary()
+    except ServerUnavailable as error:
+        pytest.skip(f"no SeaweedFS: {error}")
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "weed").symlink_to(program)
+    nothing = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "PIP_NO_INDEX": "1"}
+    return environment | nothing | {"PATH": str(folder), "MINIO_ENDPOINT": ""}
+
+
+def test_all_steps_pass_on_seaweedfs_which_the_output_names(
+    seaweedfs_alone: dict[str, str], scratch: Path
+) -> None:
+    code, out, err = oneshot(seaweedfs_alone)
+    assert (code, err) == (0, "")
+    assert out.count(" ✓ ") == 14
+    assert re.search(r"Server +http://127\.0\.0\.1:\d+ \(SeaweedFS, weed on PATH\)\n", out)
+    assert "make demo SERVER=minio" in out
+    assert not list(scratch.iterdir())
+
+
+def test_minio_is_waited_for_where_it_is_asked_for(seaweedfs_alone: dict[str, str]) -> None:
+    code, _, err = oneshot(seaweedfs_alone, "--server", "minio")
+    assert code == 1
+    assert "build with Go" in err
+    assert "SeaweedFS" not in err
 
 
 def children(pid: int) -> list[int]:
     if not shutil.which("ps"):
         pytest.skip("ps is not installed")
-    listing = subprocess.check_output(["ps", "-A", "-o", "pid=,ppid="], text=True)
+    listing = subprocess.check_output(["ps", "-A", "-o", "pid=,ppid="], text=True, timeout=PATIENCE)
     pairs = [tuple(map(int, line.split())) for line in listing.splitlines()]
     return [child for child, parent in pairs if parent == pid]
 
@@ -132,9 +166,10 @@ def test_stopping_the_demo_leaves_no_process_and_no_file(
     with demo(own) as process:
         assert process.stdout
         assert process.stderr
-        for line in process.stdout:
-            if "Ctrl-C" in line:
-                break
+        with killed_after(process, PATIENCE):
+            for line in process.stdout:
+                if "Ctrl-C" in line:
+                    break
         started = children(process.pid)
         process.send_signal(number)
         out, err = process.communicate(timeout=PATIENCE)

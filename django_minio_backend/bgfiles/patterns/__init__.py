@@ -1,4 +1,4 @@
-"""Classes that do an export from the view to the e-mail, and the registry of who does which."""
+"""Classes for an export, from the view to the e-mail, and the registry of their file types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exports that Celery does; needs the extra `celery`."""
+"""Exports by Celery. They need the extra `celery`."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from django_minio_backend.bgfiles.patterns.full import FullPattern
 
 @shared_task(bind=True, name="bgfiles.create_file", ignore_result=True)
 def create_file(self: Any, pk: str) -> None:
-    """Do a request if it is due; one that failed is sent again for when it is due next."""
+    """Perform a request if it is due. If it fails, send it again for the next attempt."""
     request = queue.claim(pk)
     if request is None:
         return
     queue.perform(request)
     if request.state == State.QUEUED:
-        # A message that comes early finds nothing due.
+        # A message that comes too early finds nothing due.
         seconds = (request.run_after - timezone.now()).total_seconds() + 1
         self.apply_async([pk], countdown=max(0.0, seconds))
 
 
 class ScheduleWithCeleryPattern(FullPattern):
-    """A FullPattern whose requests a Celery worker does. Its type has to be registered."""
+    """A FullPattern whose requests a Celery worker performs. Register its type."""
 
     task: Any = create_file
 

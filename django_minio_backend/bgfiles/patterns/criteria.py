@@ -1,4 +1,4 @@
-"""What an export is of: criteria that a row can keep, and the items that they select."""
+"""The content of an export: criteria that a row can hold, and the items that they select."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CSRF = "csrfmiddlewaretoken"
 
 
 class InvalidForm(Exception):
-    """The criteria are no good; `form` says why."""
+    """The criteria are not valid. `form` has the errors."""
 
     def __init__(self, form: BaseForm) -> None:
         super().__init__("the criteria are not valid")
@@ -22,7 +22,7 @@ class InvalidForm(Exception):
 
 
 class Criteria:
-    """What was asked for, `raw` as a QueryDict, and the `user` who asked, if any.
+    """The posted values `raw`, a QueryDict, and the `user`, if any.
 
     A subclass for other criteria overrides all three methods.
     """
@@ -32,15 +32,15 @@ class Criteria:
         self.user = user
 
     def marshall(self) -> str:
-        """Return what the row keeps."""
-        kept = self.raw.copy()
-        kept.pop(_CSRF, None)
-        return str(kept.urlencode())
+        """Return the criteria as text, for the row."""
+        values = self.raw.copy()
+        values.pop(_CSRF, None)
+        return str(values.urlencode())
 
     @classmethod
     def build(cls, http_request: HttpRequest) -> Criteria:
-        asked = http_request.POST if http_request.method == "POST" else http_request.GET
-        return cls(asked, getattr(http_request, "user", None))
+        raw = http_request.POST if http_request.method == "POST" else http_request.GET
+        return cls(raw, getattr(http_request, "user", None))
 
     @classmethod
     def restore_from(cls, file_request: FileRequest) -> Criteria:
@@ -49,15 +49,15 @@ class Criteria:
 
 @dataclass
 class Dataset:
-    """Criteria, the items that they select, and whether their file is to be made later."""
+    """Criteria, their items, and the decision to make the file now or later."""
 
     criteria: Criteria
     items: Any = None
     delay: bool = False
-    #: The request that is being worked on; None while a browser waits for the file.
+    #: The request in the background; None while a browser waits for the file.
     file_request: FileRequest | None = None
 
     def report(self, done: int, total: int | None = None) -> None:
-        """Tell how much of how much is written; see `FileRequest.report`."""
+        """Report the progress; see `FileRequest.report`."""
         if self.file_request is not None:
             self.file_request.report(done, total)

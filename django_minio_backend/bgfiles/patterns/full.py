@@ -1,9 +1,8 @@
-"""`FullPattern`: one class says what is exported, and answers, makes and announces the file."""
+"""`FullPattern`: one class responds with a file, or makes it later and sends the link."""
 
 from __future__ import annotations
 
 import logging
-from functools import partial
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
@@ -13,7 +12,8 @@ from django.shortcuts import render
 from django.template.loader import get_template
 from django.utils.http import content_disposition_header
 
-from django_minio_backend.bgfiles import contents, leases, toolbox
+from django_minio_backend.bgfiles import files, toolbox
+from django_minio_backend.bgfiles.leases import LeaseLost, describe
 from django_minio_backend.bgfiles.models import FileRequest, safe_filename
 from django_minio_backend.bgfiles.patterns.criteria import Criteria, Dataset
 from django_minio_backend.bgfiles.patterns.notices import EmailNotice
@@ -23,44 +23,44 @@ logger = logging.getLogger("django_minio_backend.bgfiles")
 
 
 class FullPattern(EmailNotice):
-    """Answer with a file now, or make it in the background and send its requester the link.
+    """Respond with a file now, or make it in the background and send its requester the link.
 
-    A subclass says what is exported with `get_items`, `evaluate_dataset` and `write_bytes`.
+    A subclass defines the export with `get_items`, `evaluate_dataset` and `write_bytes`.
     """
 
     file_type = ""
     content_type = ""
     criteria_class: type[Criteria] = Criteria
     delayed_template_name: str | None = None
-    #: Whether the token is the requester's own, and not anybody's who has it.
+    #: True: only the requester may use the token. False: anybody who has it may.
     requester_only = True
     signer: TokenSigner | None = None
 
     def __init__(self, filename: str = "") -> None:
         self.filename = filename
 
-    # What a subclass gives
+    # For subclasses to override
 
     def get_items(self, criteria: Criteria) -> Any:
-        """Return what is exported, for an answer now as well as for a file later."""
+        """Return the items to export, for a response now and for a file later."""
         raise NotImplementedError
 
     def evaluate_dataset(self, dataset: Dataset, http_request: HttpRequest) -> None:
-        """Set `dataset.delay` when this is too much for a browser to wait for."""
+        """Set `dataset.delay` if the export takes too long for a browser to wait."""
 
     def write_bytes(self, dataset: Dataset, buffer: Any) -> None:
         """Write the file to `buffer`, which takes bytes and cannot seek.
 
-        `dataset.report(done, total)` shows how far it is.
+        Call `dataset.report(done, total)` to show the progress.
         """
         raise NotImplementedError
 
     def schedule(
         self, file_request: FileRequest, http_request: HttpRequest, dataset: Dataset | None
     ) -> None:
-        """Have the request done when it is committed; by default the command `process` comes by.
+        """Start the work on a request after it is committed. By default the command `process` does.
 
-        There is no dataset when a failed request is tried again.
+        `dataset` is None if a failed request is tried again.
         """
 
     def get_file_type(self) -> str:
@@ -73,7 +73,7 @@ class FullPattern(EmailNotice):
         return self.filename
 
     def get_signer(self) -> TokenSigner | None:
-        """Return the signer of the tokens; None is the default one."""
+        """Return the signer of the tokens. None stands for the default one."""
         return self.signer
 
     def is_requester_only(self) -> bool:
@@ -89,10 +89,10 @@ class FullPattern(EmailNotice):
     # In the view
 
     def respond_to(self, http_request: HttpRequest) -> tuple[bool, HttpResponse]:
-        """Return whether the file comes later, and the answer: the file, or the delayed template.
+        """Return True and the delayed template, or False and the file.
 
-        Raises what `get_items` raises, and PermissionDenied when nobody is logged in who could
-        fetch the file later.
+        Raises the errors of `get_items`, and PermissionDenied if the file comes later and nobody
+        is logged in who could fetch it.
         """
         criteria = self.criteria_class.build(http_request)
         dataset = Dataset(criteria, self.get_items(criteria))
@@ -105,15 +105,15 @@ class FullPattern(EmailNotice):
         response = HttpResponse(content_type=self.get_content_type() or "application/octet-stream")
         filename = safe_filename(self.get_filename())
         response["Content-Disposition"] = content_disposition_header(True, filename)
-        self.write_bytes(dataset, contents.Output(response, lambda: None))
+        self.write_bytes(dataset, files.Output(response, lambda: None))
         return response
 
     def respond_with_delay(self, http_request: HttpRequest, dataset: Dataset) -> HttpResponse:
         user = getattr(http_request, "user", None)
         requester = user if user is not None and user.is_authenticated else None
         if requester is None and self.is_requester_only():
-            raise PermissionDenied("Only who is logged in can fetch this file later.")
-        # A page that is not there must not be noticed when the request is.
+            raise PermissionDenied("Log in: only a user can fetch this file later.")
+        # A missing template must be noticed before the request is stored.
         if not (template := self.get_delayed_template_name()):
             raise ImproperlyConfigured(f"{type(self).__name__} has no delayed_template_name.")
         get_template(template)
@@ -126,7 +126,7 @@ class FullPattern(EmailNotice):
                 self.get_content_type(),
                 self.get_filename(),
             )
-            # A queue that is down is logged: the row waits for the command.
+            # If the queue is down, that is logged, and the row waits for the command.
             transaction.on_commit(
                 lambda: self.schedule(file_request, http_request, dataset),
                 using=database,
@@ -148,33 +148,33 @@ class FullPattern(EmailNotice):
 
     @classmethod
     def handle(cls, file_request: FileRequest) -> bool:
-        """Do a request; see `create_file`."""
+        """Make the file of a request; see `create_file`."""
         return cls.restore(file_request).create_file(file_request)
 
     def create_file(self, file_request: FileRequest) -> bool:
         """Make the file of a request, and send the e-mail.
 
-        False when it was not for us to do: it is done already, or somebody else is at it. A
-        failure is recorded and raised, and the request is tried again later. The e-mail is sent
-        once at most; that it was not is logged, and in the request's `last_error`.
+        Return False if the request is done already, or if another worker has it. A failure is
+        recorded and raised, and the request is tried again later. The e-mail is sent once at most.
+        If that fails, the log and the request's `last_error` say so.
         """
         if not file_request.held:
-            if not leases.take(file_request):
+            if not file_request.take():
                 return False
-            with leases.kept(file_request):
+            with file_request.keep_lease():
                 return self.create_file(file_request)
         if self.is_requester_only() and file_request.requester_id is None:
-            leases.fail(file_request, "its requester is gone")
+            file_request.fail("its requester is gone")
             return False
         try:
             self._write(file_request)
-        except leases.LeaseLost:
+        except LeaseLost:
             raise
         except Exception as error:
-            leases.retry(file_request, error)
+            file_request.retry(error)
             raise
         except BaseException:
-            leases.give_back(file_request)
+            file_request.give_back()
             raise
         self.notify(file_request)
         return True
@@ -184,18 +184,18 @@ class FullPattern(EmailNotice):
         dataset = Dataset(criteria, self.get_items(criteria), file_request=file_request)
         filename = self.get_filename() or file_request.filename
         storage = file_request.filehandle.storage
-        name = contents.new_name(file_request, filename)
-        with contents.written(storage, name) as new:
-            output = contents.Output(new.target, partial(leases.renew, file_request))
+        name = files.make_name(file_request, filename)
+        with files.new_file(storage, name) as new:
+            output = files.Output(new.target, file_request.renew)
             self.write_bytes(dataset, output)
         kind, signer = self.get_content_type(), self.get_signer()
         toolbox.adopt(file_request, new.name, output.size, filename, kind, signer)
 
     def notify(self, file_request: FileRequest) -> bool:
-        """Send the e-mail, with a new token; say whether that went well.
+        """Send the e-mail with a new token. Return False if that fails.
 
-        A failure is logged and recorded, without the token: the file is there, and making it again
-        would not help.
+        A failure is logged and recorded, without the token. The file stays: making it again would
+        not help.
         """
         create = toolbox.create_token if self.is_requester_only() else toolbox.create_general_token
         token = ""
@@ -203,9 +203,9 @@ class FullPattern(EmailNotice):
             token = create(file_request, signer=self.get_signer())
             self.send_notification(file_request, token)
         except BaseException as error:
-            said = leases.described(error).replace(token or "\0", "…")
-            logger.error("File request %s: no e-mail was sent: %s", file_request.pk, said)
-            file_request.last_error = said
+            reason = describe(error).replace(token or "\0", "…")
+            logger.error("File request %s: no e-mail was sent: %s", file_request.pk, reason)
+            file_request.last_error = reason
             file_request.save(update_fields=["last_error"])
             if not isinstance(error, Exception):
                 raise

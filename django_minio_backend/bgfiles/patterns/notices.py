@@ -1,4 +1,4 @@
-"""The e-mail that says that a file is ready."""
+"""The e-mail for a file that is ready."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from django.utils.html import conditional_escape
 
 from django_minio_backend.bgfiles.models import FileRequest
 
-_SHOWN = ("id", "filename", "file_type", "content_type", "size", "created_at", "expires_at")
+_PUBLIC_FIELDS = ("id", "filename", "file_type", "content_type", "size", "created_at", "expires_at")
 
 
 class EmailNotice:
-    """Texts may name `%(download_url)s`, `%(filename)s` and the request's other public fields.
+    """Texts may hold `%(download_url)s`, `%(filename)s` and the request's other public fields.
 
-    Without a subject, or without an address, nothing is sent.
+    Without a subject or an address nothing is sent.
     """
 
     email_subject: Any = None
     email_text_message: Any = None
     email_html_message: Any = None
     from_email: str | None = None
-    #: With `%(token)s` in it; by default the `serve` view of the app's own urls.
+    #: The link, with `%(token)s` in it. By default it is the `serve` view of the app's own URLs.
     download_url: str | None = None
 
     def get_email_subject(self) -> Any:
@@ -44,9 +44,9 @@ class EmailNotice:
         return [address] if address else []
 
     def get_download_url(self, file_request: FileRequest, token: str) -> str:
-        """Return where the file is fetched.
+        """Return the link to the file.
 
-        Only `download_url`, or `django.contrib.sites`, knows the host, which an e-mail needs.
+        An e-mail needs the host. It comes from `download_url` or `django.contrib.sites`.
         """
         if self.download_url is not None:
             return self.download_url % {"token": token}
@@ -58,12 +58,12 @@ class EmailNotice:
         return f"https://{Site.objects.get_current().domain}{path}"
 
     def send_notification(self, file_request: FileRequest, token: str) -> int:
-        """Send the e-mail and return how many were sent. Raises what the mail backend does."""
+        """Send the e-mail, and return how many were sent. Raises the errors of the mail backend."""
         recipients = self.get_email_recipients(file_request)
         subject = self.get_email_subject()
         if not subject or not recipients:
             return 0
-        values = {name: getattr(file_request, name) for name in _SHOWN}
+        values = {name: getattr(file_request, name) for name in _PUBLIC_FIELDS}
         values["download_url"] = self.get_download_url(file_request, token)
         escaped = {name: conditional_escape(str(value)) for name, value in values.items()}
         html = self.get_email_html_message()

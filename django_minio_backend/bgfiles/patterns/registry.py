@@ -1,4 +1,4 @@
-"""Which handler makes the files of which type."""
+"""The registry of handlers by file type."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django_minio_backend.bgfiles.tokens import TokenSigner
 
 
 class Handler(Protocol):
-    """What is registered: a FullPattern, or any class with this method."""
+    """A FullPattern, or any class with this method."""
 
     def handle(self, file_request: FileRequest) -> object: ...
 
@@ -23,13 +23,13 @@ handlers: dict[str, Handler | type[FullPattern]] = {}
 
 
 def register(handler_class: Handler | type[FullPattern], file_types: Iterable[str]) -> None:
-    """Let a class make the files of these types; the last one that is registered does."""
+    """Let a class make the files of these types. The last registration of a type counts."""
     for file_type in file_types:
         handlers[file_type] = handler_class
 
 
-def signer_of(token: str) -> TokenSigner | None:
-    """Return the registered pattern's own signer that made a token; None for the default one."""
+def find_signer(token: str) -> TokenSigner | None:
+    """Return the signer of the registered pattern that made a token, None for the default one."""
     for handler in handlers.values():
         if isinstance(handler, type) and issubclass(handler, FullPattern):
             if (signer := handler().get_signer()) is None:
@@ -45,8 +45,8 @@ def signer_of(token: str) -> TokenSigner | None:
 
 
 def restore(file_request: FileRequest) -> FullPattern:
-    """Return the pattern of a request, for its hooks; the plain one where there is none."""
-    found = handlers.get(file_request.file_type)
-    if isinstance(found, type) and issubclass(found, FullPattern):
-        return found.restore(file_request)
+    """Return the pattern of a request, for its hooks, or a plain one if none is registered."""
+    handler = handlers.get(file_request.file_type)
+    if isinstance(handler, type) and issubclass(handler, FullPattern):
+        return handler.restore(file_request)
     return FullPattern.restore(file_request)

@@ -1,4 +1,4 @@
-"""Exports that Django's tasks do; before Django 6 that needs the extra `tasks`."""
+"""Exports by Django's tasks. Before Django 6 they need the extra `tasks`."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ else:
 
 @task
 def create_file(pk: str) -> None:
-    """Do a request if it is due; one that failed is sent again where the backend can wait."""
+    """Perform a request if it is due. If it fails and the backend can wait, send it again."""
     request = queue.claim(pk)
     if request is None:
         return
     queue.perform(request)
     if request.state == State.QUEUED and create_file.get_backend().supports_defer:
-        # A task that comes early finds nothing due.
+        # A task that comes too early finds nothing due.
         create_file.using(run_after=request.run_after + timedelta(seconds=1)).enqueue(pk)
 
 
 class ScheduleWithTasksPattern(FullPattern):
-    """A FullPattern whose requests a task does. Its type has to be registered."""
+    """A FullPattern whose requests a task performs. Register its type."""
 
     task: Any = create_file
 

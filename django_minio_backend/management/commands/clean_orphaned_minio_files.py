@@ -2,24 +2,26 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from itertools import groupby
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError
 from django.template.defaultfilters import filesizeformat
 
-from django_minio_backend import orphans
-from django_minio_backend.client import batches
 from django_minio_backend.errors import StorageError
-from django_minio_backend.management.base import StorageCommand
-from django_minio_backend.orphans import Orphan, Scope, Search
-
-# Objects between two signs of life.
-_TOLD_EVERY = 1000
+from django_minio_backend.management.base import (
+    StorageCommand,
+    make_number_parser,
+    make_whole_number_parser,
+    parse_shard_argument,
+)
+from django_minio_backend.management.progress import ProgressLine, confirm
+from django_minio_backend.references import derived, missing, orphans
+from django_minio_backend.references.fields import list_references
+from django_minio_backend.references.orphans import Orphan, Scope, Search
+from django_minio_backend.shards import ALL, Shard
 
 
 class Command(StorageCommand):
@@ -27,43 +29,79 @@ class Command(StorageCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--dry-run", action="store_true", help="List them and delete nothing.")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="List the orphans and delete nothing."
+        )
         parser.add_argument(
             "--noinput", "--no-input", action="store_false", dest="interactive", help="Do not ask."
         )
-        parser.add_argument("--bucket", default="", metavar="NAME", help="Look at this one only.")
+        parser.add_argument(
+            "--whole-bucket",
+            action="store_true",
+            help="Search each whole bucket, not only the folders that FileFields store into.",
+        )
+        parser.add_argument("--bucket", default="", metavar="NAME", help="Search this bucket only.")
         parser.add_argument(
             "--older-than",
-            type=float,
+            type=make_number_parser(),
             default=24,
             metavar="HOURS",
-            help="Leave alone what is younger (default: 24), as uploads may be without a row yet.",
+            help="Keep younger objects: their rows may not be saved yet (default: 24).",
         )
         parser.add_argument(
             "--exclude",
             action="append",
             default=[],
             metavar="GLOB",
-            help="Leave alone what has such a key; may be given several times.",
+            help="Keep objects with such a key. May be given several times.",
         )
         parser.add_argument(
-            "--max-delete", type=int, metavar="N", help="Delete nothing when there are more."
+            "--max-delete",
+            type=make_whole_number_parser(),
+            metavar="N",
+            help="Delete nothing if there are more orphans.",
         )
         parser.add_argument(
-            "--max-percent", type=float, metavar="P", help="Delete nothing when it is more of all."
+            "--max-percent",
+            type=make_number_parser(most=100),
+            metavar="P",
+            help="Delete nothing if more than P percent of the objects are orphans.",
+        )
+        parser.add_argument(
+            "--shard",
+            type=parse_shard_argument,
+            default=ALL,
+            metavar="I/N",
+            help="Search share I of N: so many workers can share the work.",
         )
         parser.add_argument("--json", action="store_true", help="Print what was found as JSON.")
         parser.add_argument(
             "--check-missing",
             action="store_true",
-            help="List the references to objects that are missing instead, and delete nothing.",
+            help="List the references to missing objects instead. Deletes nothing.",
         )
-        parser.add_argument("--format", choices=["text", "csv", "json"], default="text")
-        parser.add_argument("--fail-on-missing", action="store_true", help="Exit 1 when some are.")
+        parser.add_argument(
+            "--format",
+            choices=["text", "csv", "json"],
+            default="text",
+            help="Print the references to missing objects in this form.",
+        )
+        parser.add_argument(
+            "--fail-on-missing",
+            action="store_true",
+            help="Exit with code 1 if objects are missing.",
+        )
 
-    def handle(self, *, bucket: str = "", check_missing: bool = False, **options: Any) -> None:
-        # All fields count as references, whatever the search is narrowed to.
-        among = orphans.scopes(orphans.references(), bucket, whole=check_missing)
+    def handle(
+        self,
+        *,
+        bucket: str = "",
+        check_missing: bool = False,
+        whole_bucket: bool = False,
+        **options: Any,
+    ) -> None:
+        # All fields count as references, also if the search is limited.
+        among = orphans.make_scopes(list_references(), bucket, whole=check_missing or whole_bucket)
         if options["storage"]:
             (storage,) = self.storages(options["storage"])
             among = [scope for scope in among if scope.is_of(storage.options.alias)]
@@ -83,42 +121,60 @@ class Command(StorageCommand):
         interactive: bool,
         older_than: float,
         exclude: list[str],
+        shard: Shard,
         json: bool,
         max_delete: int | None,
         max_percent: float | None,
         verbosity: int,
         **options: Any,
     ) -> None:
-        found = orphans.search(
+        line = ProgressLine(self.stderr, is_wanted=verbosity > 0)
+        result = orphans.search_orphans(
             among,
             older_than=timedelta(hours=older_than),
             exclude=exclude,
-            tell=self._progress(verbosity),
+            shard=shard,
+            tell=lambda count: line.show(f"{count:,} objects"),
         )
+        line.clear()
         if json:
-            self.stdout.write(_as_json(among, found, dry_run))
+            self.stdout.write(_encode_json(among, result, dry_run))
         elif verbosity:
-            self._tell(among, found, dry_run=dry_run, verbosity=verbosity)
-        if dry_run or not found.orphans:
+            self._report(among, result, dry_run=dry_run, verbosity=verbosity)
+        if dry_run or not result.orphans:
             return
-        _stop_where(found, max_delete, max_percent)
-        if interactive and sys.stdin.isatty() and not self._is_sure(found):
-            raise CommandError("Nothing was deleted.")
-        deleted = self._delete(found.orphans)
+        self._keep_unresolved(result, exclude)
+        if not result.orphans:
+            return
+        _check_limits(result, max_delete, max_percent)
+        if interactive:
+            # Versions 3 and 4 ran from cron without an option.
+            confirm(f"Delete {len(result.orphans):,} objects?", unattended=True)
+        deleted = self._delete(result.orphans)
         if verbosity and not json:
             self.stdout.write(f"{deleted:,} deleted.")
 
-    def _delete(self, doomed: Sequence[Orphan]) -> int:
+    def _keep_unresolved(self, result: Search, exclude: Sequence[str]) -> None:
+        """Keep the orphans that may be files of apps that we cannot read."""
+        packages = derived.list_unresolved()
+        if exclude or not packages:
+            return
+        unknown = [orphan for orphan in result.orphans if not orphan.scope.has_hook]
+        if unknown:
+            self.stderr.write(
+                f"Nothing is deleted in {_join(orphan.scope.name for orphan in unknown)}: "
+                f"{_join(packages)} may keep files there that no FileField names. Say which "
+                "they are with --exclude or MINIO_REFERENCES."
+            )
+            result.orphans = [orphan for orphan in result.orphans if orphan.scope.has_hook]
+
+    def _delete(self, to_delete: Sequence[Orphan]) -> int:
         deleted = 0
         failed: dict[str, str] = {}
         try:
-            for batch in _batches(doomed):
-                # Rows may have come since the tables were read.
-                keys = [orphan.key for orphan in orphans.still_orphans(batch)]
-                if keys:
-                    refused = batch[0].scope.storage.s3.delete_many(keys)
-                    failed |= refused
-                    deleted += len(keys) - len(refused)
+            for count, refused in orphans.delete_orphans(to_delete):
+                deleted += count
+                failed |= refused
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt | StorageError | DatabaseError):
                 why = str(error) or "Interrupted"
@@ -130,31 +186,29 @@ class Command(StorageCommand):
             raise CommandError(f"{len(failed):,} could not be deleted, {deleted:,} were.")
         return deleted
 
-    def _tell(
-        self, among: Sequence[Scope], found: Search, *, dry_run: bool, verbosity: int
+    def _report(
+        self, among: Sequence[Scope], result: Search, *, dry_run: bool, verbosity: int
     ) -> None:
         if dry_run or verbosity > 1:
-            for orphan in found.orphans:
+            for orphan in result.orphans:
                 self.stdout.write(f"{orphan.scope.name}/{orphan.key}")
-        places = ", ".join(scope.name for scope in among) or "no bucket: no FileField is ours"
+        places = ", ".join(map(_name_scope, among)) or "no bucket: no FileField is ours"
         self.stdout.write(
-            f"{found.objects:,} objects in {places}; {len(found.orphans):,} orphans, "
-            f"{filesizeformat(found.size)} ({found.percent:.1f} %)."
+            f"{result.objects:,} objects in {places}; {len(result.orphans):,} orphans, "
+            f"{filesizeformat(result.size)} ({result.percent:.1f} %)."
         )
-        if found.young:
-            self.stdout.write(f"{found.young:,} more are younger than --older-than: left alone.")
-
-    def _is_sure(self, found: Search) -> bool:
-        question = f"Delete {len(found.orphans):,} objects? Type 'yes' to do so: "
-        return input(question).strip().lower() == "yes"
-
-    def _progress(self, verbosity: int) -> Any:
-        def tell(count: int) -> None:
-            if count % _TOLD_EVERY == 0:
-                self.stderr.write(f"\r{count:,} objects", ending="")
-                self.stderr.flush()
-
-        return tell if verbosity and self.stderr.isatty() else lambda count: None
+        if any(not scope.is_whole for scope in among):
+            self.stdout.write(
+                "Looked only where FileFields store into; --whole-bucket looks at the rest of a "
+                "storage's location too."
+            )
+        if result.foreign:
+            self.stdout.write(
+                f"{result.foreign:,} are in the location of another storage, which alone knows "
+                "whether it needs them: left alone."
+            )
+        if result.young:
+            self.stdout.write(f"{result.young:,} more are younger than --older-than: left alone.")
 
     def _report_missing(
         self,
@@ -162,56 +216,76 @@ class Command(StorageCommand):
         *,
         format: str,
         fail_on_missing: bool,
+        shard: Shard,
         verbosity: int,
         **options: Any,
     ) -> None:
         count = 0
+        lines: list[dict[str, str]] = []
         rows = csv.writer(self.stdout, lineterminator="\n")
         if format == "csv":
-            rows.writerow(["model", "field", "pk", "name"])
-        for one, pk, name in orphans.missing(among):
+            rows.writerow(["model", "field", "pk", "name", "bucket"])
+        for reference, pk, name in missing.find_missing_objects(among):
+            if not shard.holds(name):
+                continue
             count += 1
-            model, field = one.model._meta.label, one.field.name
+            model, field, bucket = (
+                reference.model._meta.label,
+                reference.field.name,
+                reference.storage.bucket,
+            )
             if format == "csv":
-                rows.writerow([model, field, pk, name])
+                rows.writerow([model, field, pk, name, bucket])
             elif format == "json":
                 line = {"model": model, "field": field, "pk": str(pk), "name": name}
-                self.stdout.write(json.dumps(line))
+                lines.append({**line, "bucket": bucket})
             else:
-                self.stdout.write(f"{model} {pk}: {field} {name}")
+                self.stdout.write(f"{model} {pk}: {field} {name}, not in {bucket}")
+        counted = (
+            "1 reference to a missing object."
+            if count == 1
+            else (f"{count:,} references to missing objects.")
+        )
+        if format == "json":
+            self.stdout.write(json.dumps(lines))
         if format == "text" and verbosity:
-            self.stdout.write(f"{count:,} references to missing objects.")
+            self.stdout.write(counted)
         if count and fail_on_missing:
-            raise CommandError(f"{count:,} references to missing objects.")
+            raise CommandError(counted)
 
 
-def _batches(doomed: Sequence[Orphan]) -> Iterator[Sequence[Orphan]]:
-    for _, own in groupby(doomed, key=lambda orphan: id(orphan.scope)):
-        yield from batches(list(own))
+def _join(words: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(words))
 
 
-def _stop_where(found: Search, max_delete: int | None, max_percent: float | None) -> None:
-    count = len(found.orphans)
+def _name_scope(scope: Scope) -> str:
+    return scope.name if scope.is_whole else f"{scope.name} below {_join(scope.prefixes)}"
+
+
+def _check_limits(result: Search, max_delete: int | None, max_percent: float | None) -> None:
+    count = len(result.orphans)
     if max_delete is not None and count > max_delete:
         raise CommandError(f"{count:,} orphans are more than --max-delete {max_delete:,}: stopped.")
-    if max_percent is not None and found.percent > max_percent:
+    if max_percent is not None and result.percent > max_percent:
         raise CommandError(
-            f"{found.percent:.1f} % of the objects are more than --max-percent {max_percent:g}: "
+            f"{result.percent:.1f} % of the objects are more than --max-percent {max_percent:g}: "
             "stopped."
         )
 
 
-def _as_json(among: Sequence[Scope], found: Search, dry_run: bool) -> str:
+def _encode_json(among: Sequence[Scope], result: Search, dry_run: bool) -> str:
     return json.dumps(
         {
             "buckets": [scope.name for scope in among],
-            "objects": found.objects,
+            "objects": result.objects,
             "orphans": [
-                {"bucket": one.scope.name, "key": one.key, "size": one.size}
-                for one in found.orphans
+                {"bucket": orphan.scope.name, "key": orphan.key, "size": orphan.size}
+                for orphan in result.orphans
             ],
-            "bytes": found.size,
-            "young": found.young,
+            "bytes": result.size,
+            "young": result.young,
+            "foreign": result.foreign,
+            "unresolved": derived.list_unresolved(),
             "dry_run": dry_run,
         }
     )

@@ -6,12 +6,13 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from django_minio_backend import buckets
-from django_minio_backend.buckets import Outcome, Planned
-from django_minio_backend.management.base import StorageCommand, table
-from django_minio_backend.storage import MinioBackend
+from django_minio_backend.buckets import apply, declarations
+from django_minio_backend.buckets.apply import Outcome
+from django_minio_backend.buckets.plan import Plan
+from django_minio_backend.management.base import StorageCommand, format_table, make_number_parser
+from django_minio_backend.storage.backend import MinioBackend
 
-# Seconds between two looks whether the server is there.
+# The seconds between two tests whether the server answers.
 _PAUSE = 0.5
 
 
@@ -25,14 +26,16 @@ class Command(StorageCommand):
             "--dry-run", action="store_true", help="Print what would change and change nothing."
         )
         parser.add_argument(
-            "--check", action="store_true", help="Change nothing; exit 1 when something differs."
+            "--check",
+            action="store_true",
+            help="Change nothing. Exit with code 1 if a bucket differs.",
         )
         parser.add_argument(
             "--wait",
-            type=float,
+            type=make_number_parser(),
             default=0,
             metavar="SECONDS",
-            help="Wait for the server to answer, this long at most.",
+            help="Wait up to so many seconds for the server.",
         )
 
     def handle(
@@ -47,55 +50,62 @@ class Command(StorageCommand):
         **options: Any,
     ) -> None:
         storages = self.storages(storage)
-        # All are compared with each other, whatever the run is narrowed to.
-        targets = buckets.all_declared((one.s3, one.options) for one in self.storages(None))
+        # All aliases are compared with each other, also if the run is limited.
+        targets = declarations.merge_declarations(
+            (storage_of_ours.s3, storage_of_ours.options) for storage_of_ours in self.storages(None)
+        )
         if storage:
             targets = [target for target in targets if target[1].is_of(storages[0].options.alias)]
         if bucket:
-            names = sorted(wanted.bucket for _, wanted in targets)
+            names = sorted(declaration.bucket for _, declaration in targets)
             targets = [target for target in targets if target[1].bucket == bucket]
             if not targets:
                 raise CommandError(
                     f"No storage declares a bucket '{bucket}'. Declared: {', '.join(names)}."
                 )
         _wait_for(storages, wait)
-        planned = buckets.plan_all(targets)
+        planned = apply.plan_all(targets)
         if dry_run or check:
             self._report(planned, [], verbosity, diffs=dry_run or verbosity > 1)
-            self._fail_where(one.error for one in planned)
-            if check and (differing := sum(bool(one.changes) for one in planned)):
+            self._check_failures(storage_of_ours.error for storage_of_ours in planned)
+            if check and (
+                differing := sum(bool(storage_of_ours.changes) for storage_of_ours in planned)
+            ):
                 raise CommandError(f"{differing} bucket(s) differ from what is declared.")
             return
-        outcomes = buckets.apply_all(planned)
+        outcomes = apply.apply_all(planned)
         self._report(planned, outcomes, verbosity, diffs=verbosity > 1)
-        self._fail_where(outcome.error for outcome in outcomes)
+        self._check_failures(outcome.error for outcome in outcomes)
 
     def _report(
         self,
-        planned: Sequence[Planned],
+        planned: Sequence[Plan],
         outcomes: Sequence[Outcome],
         verbosity: int,
         *,
         diffs: bool,
     ) -> None:
-        failures = [found.error for found in outcomes] or [found.error for found in planned]
-        for one, error in zip(planned, failures, strict=True):
+        failures = [result.error for result in outcomes] or [result.error for result in planned]
+        for plan, error in zip(planned, failures, strict=True):
             if error:
-                self.stderr.write(f"{one.wanted.alias}: {one.wanted.bucket}: {error}")
+                self.stderr.write(f"{plan.declaration.alias}: {plan.declaration.bucket}: {error}")
         if not verbosity:
             return
         head = ["STORAGE", "BUCKET", "DECLARED", "WAS"] + ["NOW"] * bool(outcomes)
-        rows = [[one.wanted.alias, one.wanted.bucket, one.wanted.kind, one.was] for one in planned]
+        rows = [
+            [plan.declaration.alias, plan.declaration.bucket, plan.declaration.kind, plan.was]
+            for plan in planned
+        ]
         for row, outcome in zip(rows, outcomes, strict=bool(outcomes)):
             row.append(outcome.now)
-        self.stdout.write(table(head, rows))
-        for one in planned:
-            if one.note:
-                self.stdout.write(f"{one.wanted.bucket}: {one.note}")
-            if diffs and one.changes:
-                self.stdout.write("\n" + "\n".join(one.diff()))
+        self.stdout.write(format_table(head, rows))
+        for plan in planned:
+            if plan.note:
+                self.stdout.write(f"{plan.declaration.bucket}: {plan.note}")
+            if diffs and plan.changes:
+                self.stdout.write("\n" + "\n".join(plan.diff()))
 
-    def _fail_where(self, errors: Any) -> None:
+    def _check_failures(self, errors: Any) -> None:
         if failed := sum(map(bool, errors)):
             raise CommandError(f"{failed} bucket(s) could not be initialised.")
 

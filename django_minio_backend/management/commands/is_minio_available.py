@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from django_minio_backend import health
 from django_minio_backend.management.base import StorageCommand
+from django_minio_backend.s3 import health
 
 
 class Command(StorageCommand):
@@ -24,21 +24,23 @@ class Command(StorageCommand):
         verbosity: int = 1,
         **options: Any,
     ) -> None:
-        found = health.check_all(self.by_alias(storage))
+        statuses = health.check_all(
+            {alias: storage.s3 for alias, storage in self.find_storages(storage).items()}
+        )
         if json:
-            self.stdout.write(_as_json(found))
+            self.stdout.write(_encode_json(statuses))
         elif verbosity:
-            for alias, status in found.items():
+            for alias, status in statuses.items():
                 if status:
-                    self.stdout.write(f"{alias}: {status.details} {_measured(status)}")
-        down = [f"{alias}: {status.details}" for alias, status in found.items() if not status]
+                    self.stdout.write(f"{alias}: {status.details} {_describe_measurement(status)}")
+        down = [f"{alias}: {status.details}" for alias, status in statuses.items() if not status]
         if down:
             raise CommandError("\n".join(down))
 
 
-def _as_json(found: dict[str, health.MinioServerStatus]) -> str:
-    return json.dumps({alias: status.as_dict() for alias, status in found.items()}, indent=2)
+def _encode_json(statuses: dict[str, health.MinioServerStatus]) -> str:
+    return json.dumps({alias: status.as_dict() for alias, status in statuses.items()}, indent=2)
 
 
-def _measured(status: health.MinioServerStatus) -> str:
+def _describe_measurement(status: health.MinioServerStatus) -> str:
     return f"({status.server or 'server of no name'}, {status.latency:.0f} ms)"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, connection
 
 
 class ShopConfig(AppConfig):
@@ -45,8 +46,13 @@ class ShopConfig(AppConfig):
                     note("begun")
                     if dataset.criteria.raw["mode"] == "sleep":
                         cursor.execute("SELECT pg_sleep(300)")
-                    else:
+                    elif dataset.criteria.raw["mode"] == "cut":
                         cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+                if dataset.criteria.raw["mode"] == "lost":
+                    # As when the database restarts while a file is made that needs it no more.
+                    with suppress(DatabaseError), connection.cursor() as cursor:
+                        cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+                    super().write_bytes(dataset, buffer)
 
         registry.register(Querying, ["querying"])
         registry.register(Quick, ["quick"])

@@ -1,45 +1,58 @@
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from django_minio_backend.bgfiles import cleaning, leases, queue
+from django_minio_backend.bgfiles import cleaning
+from django_minio_backend.bgfiles.leases import describe
 from django_minio_backend.bgfiles.models import FileRequest, State
 from django_minio_backend.bgfiles.patterns import registry
+from django_minio_backend.bgfiles.worker import work
 
 _LEEWAY = timedelta(hours=1)
 
 
 class Command(BaseCommand):
-    help = "Make the files that were asked for, or remove those that have expired."
+    help = "Make the files of requests, or remove expired requests."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "action",
             choices=["process", "clean"],
-            help="process makes the files that are due, clean removes requests that expired.",
+            help="process: make the files that are due. clean: remove requests that have expired.",
         )
         parser.add_argument(
-            "--timeout", type=_seconds, metavar="SECONDS", help="Begin nothing after these."
+            "--timeout",
+            type=_parse_seconds,
+            metavar="SECONDS",
+            help="Start no request after so many seconds.",
         )
         parser.add_argument(
             "--sleep",
-            type=_seconds,
+            type=_parse_seconds,
             default=0,
             metavar="SECONDS",
-            help="Between two requests.",
+            help="The pause between two requests.",
         )
-        parser.add_argument("--items", type=_count, metavar="N", help="So many requests at most.")
+        parser.add_argument(
+            "--items", type=_parse_count, metavar="N", help="Stop after N requests."
+        )
         parser.add_argument(
             "--leeway",
-            type=_seconds,
+            type=_parse_seconds,
             metavar="SECONDS",
-            help="clean: leave alone what expired less than these ago (default: an hour), as it "
-            "may be being downloaded.",
+            help="clean: keep requests that expired less than so many seconds ago (default: an "
+            "hour). Somebody may still download the file.",
         )
-        parser.add_argument("--dry-run", action="store_true", help="clean: only list them.")
+        parser.add_argument(
+            "--dry-run",
+            action="store_true",
+            help="clean: list the expired requests and remove nothing.",
+        )
 
     def handle(self, *, action: str, **options: Any) -> None:
         self.verbosity: int = options["verbosity"]
@@ -51,22 +64,24 @@ class Command(BaseCommand):
         self._process(options["items"], options["timeout"], options["sleep"])
 
     def _process(self, items: int | None, timeout: float | None, sleep: float) -> None:
-        self._tell_unregistered()
-        done = failed = again = 0
-        for request in queue.work(items=items, timeout=timeout, sleep=sleep):
+        self._warn_of_unregistered()
+        done = failed = queued = 0
+        for request in work(items=items, timeout=timeout, sleep=sleep):
             done += request.state == State.DONE
             failed += request.state == State.FAILED
-            again += request.state == State.QUEUED
-            self._say(f"{request}: {_outcome(request)}")
-        told = f", {again:,} to be tried again" if again else ""
-        self._say(f"{done:,} done, {failed:,} failed{told}.")
+            queued += request.state == State.QUEUED
+            self._write(f"{request}: {_describe_outcome(request)}")
+        retried = f", {queued:,} to be tried again" if queued else ""
+        self._write(f"{done:,} done, {failed:,} failed{retried}.")
         if failed:
             raise CommandError(f"{failed:,} failed for good; the admin shows why.")
 
-    def _tell_unregistered(self) -> None:
+    def _warn_of_unregistered(self) -> None:
         waiting = FileRequest.objects.to_handle().exclude(file_type__in=registry.handlers)
         for file_type in sorted(set(waiting.order_by().values_list("file_type", flat=True))):
-            self.stderr.write(f"Nobody is registered for the type {file_type!r}: left alone.")
+            self.stderr.write(
+                f"No handler is registered for the type {file_type!r}: its requests wait."
+            )
 
     def _clean(
         self,
@@ -78,29 +93,32 @@ class Command(BaseCommand):
         dry_run: bool,
         **options: Any,
     ) -> None:
-        found = cleaning.expired(_LEEWAY if leeway is None else timedelta(seconds=leeway))[:items]
-        total = found.count()
+        leeway_time = _LEEWAY if leeway is None else timedelta(seconds=leeway)
+        expired = cleaning.find_expired(leeway_time)[:items]
+        total = expired.count()
         if dry_run:
-            for request in found.iterator(chunk_size=500):
-                self._say(f"{request}: expired {request.expires_at:%Y-%m-%d %H:%M}")
-            self._say(f"{total:,} would be removed.")
+            for request in expired.iterator(chunk_size=500):
+                self._write(f"{request}: expired {request.expires_at:%Y-%m-%d %H:%M}")
+            self._write(f"{total:,} would be removed.")
             return
         removed = failed = 0
-        for number, one in enumerate(cleaning.remove(found, timeout=timeout, sleep=sleep), 1):
-            if one.error is None:
+        removals = cleaning.remove_requests(expired, timeout=timeout, sleep=sleep)
+        for number, removal in enumerate(removals, 1):
+            if removal.error is None:
                 removed += 1
             else:
                 failed += 1
-                why = leases.described(one.error)
-                self.stderr.write(f"{one.request}: not removed, {why}")
+                reason = describe(removal.error)
+                self.stderr.write(f"{removal.request}: not removed, {reason}")
             self._show_progress(number, total)
-        self._say(f"{removed:,} of {total:,} removed.")
+        self._write(f"{removed:,} of {total:,} removed.")
         if failed:
             raise CommandError(f"{failed:,} could not be removed.")
 
-    def _say(self, line: str) -> None:
+    def _write(self, line: str) -> None:
         if self.verbosity:
             self.stdout.write(line)
+            self.stdout.flush()  # for a pipe, `docker logs` or a journal
 
     def _show_progress(self, number: int, total: int) -> None:
         if self.verbosity and self.stderr.isatty():
@@ -109,17 +127,20 @@ class Command(BaseCommand):
             self.stderr.flush()
 
 
-def _seconds(text: str) -> float:
-    if not (number := float(text)) >= 0:
-        raise ValueError
-    return number
+def _parse_seconds(text: str) -> float:
+    with suppress(ValueError):
+        if (number := float(text)) >= 0:
+            return number
+    raise ArgumentTypeError(f"must be a number of seconds, 0 or more, not {text!r}")
 
 
-def _count(text: str) -> int:
-    return int(_seconds(text))
+def _parse_count(text: str) -> int:
+    if text.isdecimal():
+        return int(text)
+    raise ArgumentTypeError(f"must be a whole number, 0 or more, not {text!r}")
 
 
-def _outcome(request: FileRequest) -> str:
+def _describe_outcome(request: FileRequest) -> str:
     if request.state == State.DONE:
         return f"done, {request.size:,} bytes" if request.size is not None else "done"
     if request.state == State.FAILED:

@@ -1,0 +1,130 @@
+"""One signed S3 request and its response, with retries and errors."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django_minio_backend.errors import Location, StorageError
+from django_minio_backend.names import quote_key
+from django_minio_backend.redaction import strip_frames
+from django_minio_backend.s3.connections import find_live_server
+from django_minio_backend.s3.failures import (
+    make_failure,
+    measure_clock_difference,
+    read_failure,
+    utc_now,
+)
+from django_minio_backend.s3.http import HTTPFault, Response
+from django_minio_backend.s3.payloads import Body, Content, SignedChunks
+from django_minio_backend.s3.server import Server
+from django_minio_backend.s3.signing import EMPTY_SHA256, Credentials, Query, Signer, encode_query
+
+
+class Transport:
+    """Sends requests for one bucket of one storage. It survives a fork."""
+
+    def __init__(
+        self, server: Server, location: Location, credentials: Callable[[], Credentials]
+    ) -> None:
+        self.location = location
+        self.live = find_live_server(server)
+        self._credentials = credentials
+        self._signer = Signer(server.region)
+
+    def send(
+        self,
+        method: str,
+        key: str = "",
+        *,
+        query: Query = (),
+        headers: Mapping[str, str] | None = None,
+        body: Body = b"",
+        sha256: str = "",
+        stream: bool = False,
+        repeat: bool = False,
+        conflicts: bool = False,
+        **limits: Any,
+    ) -> Response:
+        """Send one request to the bucket, or to an object in it, and return a 2xx response.
+
+        `sha256` is the hex digest of a `body` that is a stream, or stands for signed chunks. With
+        `stream` the caller reads the body and gives the connection back. `repeat` allows to repeat
+        a POST. `conflicts` says that a 409 is a race of two writers, and allows to repeat the
+        request then. `limits` are `timeout` (seconds) and `retries` for this request.
+
+        Raises the `StorageError` of the response, or of its absence.
+        """
+        path = f"/{self.location.bucket}/{quote_key(key)}" if key else f"/{self.location.bucket}"
+        if isinstance(body, Content):
+            sha256 = hashlib.sha256(body).hexdigest() if body else EMPTY_SHA256
+        encoded, sent = encode_query(query), utc_now()
+        credentials = self._credentials()
+        signed = self._signer.headers(
+            credentials,
+            sent,
+            method,
+            path,
+            encoded,
+            {"Host": self.live.host, **(headers or {})},
+            sha256,
+        )
+        if isinstance(body, SignedChunks):
+            body.sign_with(self._signer.make_chunk_signer(credentials, signed))
+        location = self.location.at(key)
+        try:
+            response = self.live.pool.request(
+                method,
+                f"{path}?{encoded}" if encoded else path,
+                signed,
+                body,
+                stream=stream,
+                repeat=repeat,
+                conflicts=conflicts,
+                **limits,
+            )
+            self.live.facts.last_response = (sent, response.headers)
+            if response.status >= 300:
+                raise read_failure(response, location, method, encoded)
+        except HTTPFault as fault:
+            strip_frames(fault)
+            raise make_failure(fault, location) from fault
+        except StorageError:
+            raise
+        except Exception as error:
+            # Reading the content failed, for example.
+            strip_frames(error)
+            raise
+        return response
+
+    def has_write_quorum(self, **limits: Any) -> bool | None:
+        """Ask a MinIO whether enough of its nodes are up to save files. None: it does not say.
+
+        https://github.com/minio/minio/blob/master/docs/metrics/healthcheck/README.md
+        """
+        if self.server_name.lower() != "minio":
+            return None
+        headers = {"Host": self.live.host}
+        try:
+            response = self.live.pool.request("GET", "/minio/health/cluster", headers, **limits)
+        except HTTPFault:
+            return None
+        return {200: True, 503: False}.get(response.status)
+
+    @property
+    def server_name(self) -> str:
+        """The server's name for itself, without its version; "" before its first response."""
+        _, headers = self.live.facts.last_response or (None, {})
+        return headers.get("Server", "").partition("/")[0]
+
+    @property
+    def clock_difference(self) -> datetime.timedelta | None:
+        """How far the server's clock was ahead of ours at its last response. None if unknown."""
+        at, headers = self.live.facts.last_response or (utc_now(), {})
+        return measure_clock_difference(headers.get("Date", ""), at)
+
+    def server_time(self) -> datetime.datetime:
+        """Return the time by the server's clock, as of its last response."""
+        return utc_now() + (self.clock_difference or datetime.timedelta())

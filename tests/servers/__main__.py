@@ -1,0 +1,133 @@
+"""`make test-servers`: the same operations and questions on each S3 server, and their table."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import django
+
+from tools.reference import write_part
+
+PAGE = Path(__file__).parents[2] / "docs" / "servers" / "conformance.md"
+
+
+def main() -> int:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+    django.setup()
+    from django.test.utils import setup_databases, setup_test_environment
+
+    from tools import minio_server, moto_server, seaweedfs, versitygw
+    from tools.minio_server import Server, ServerUnavailable
+    from tools.processes import say
+
+    setup_test_environment()
+    setup_databases(0, interactive=False)
+    servers: dict[str, Callable[[], AbstractContextManager[Server]]] = {
+        "MinIO": minio_server.running,
+        "VersityGW": versitygw.running,
+        "SeaweedFS": seaweedfs.running,
+        "moto": moto_server.running,
+    }
+    results: dict[str, dict[str, str]] = {}
+    for name, run in servers.items():
+        try:
+            with run() as server:
+                results[name] = {}
+                for check, outcome in examine(server):
+                    results[name][check] = outcome
+                    say(f"{name}: {check}: {outcome}")
+        except ServerUnavailable as error:
+            say(f"{name} is left out: {error}")
+    write_table(results)
+    broken = [
+        f"{name}: {check}"
+        for name, outcomes in results.items()
+        for check, outcome in outcomes.items()
+        if outcome.startswith("LOST")
+    ]
+    for line in broken:
+        say(line)
+    return 1 if broken else 0
+
+
+def examine(server: Any) -> Iterator[tuple[str, str]]:
+    """Yield what works on a server, and how it answers the questions of `minio_doctor`."""
+    from django_minio_backend import MinioBackend
+    from django_minio_backend.doctor.examination import examine as ask
+    from django_minio_backend.errors import StorageError
+
+    options = {
+        **server.options,
+        "MINIO_DEFAULT_BUCKET": "conformance",
+    }
+    storage = MinioBackend(**options)
+    storage.s3.transport.send("PUT")  # moto's answer has no header of S3's
+    yield from try_operations(options)
+    for finding in ask(storage):
+        if finding.name not in {"clock", "TLS"}:
+            detail = re.sub(r" at http\S+|, \d+ ms", "", finding.detail)
+            yield f"doctor: {finding.name}", f"{finding.verdict.value}: {detail}"
+    try:
+        storage.set_bucket_to_public()
+    except StorageError as error:
+        yield "public buckets", type(error).__name__
+    else:
+        yield "public buckets", "works"
+
+
+def try_operations(options: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    from django.core.management import CommandError
+
+    from django_minio_backend import MinioBackend
+    from django_minio_backend.errors import StorageError
+    from tests.faults.operations import NEIGHBOUR, OPERATIONS, PART, Ends
+
+    for number, (name, operation) in enumerate(OPERATIONS.items()):
+        own = {
+            **options,
+            "MINIO_LOCATION": f"case-{number}",
+            "MINIO_MULTIPART_PART_SIZE": PART,
+        }
+        storage = MinioBackend(**own)
+        ends = Ends(storage, storage, own)
+        try:
+            storage.save("neighbour.bin", NEIGHBOUR)
+            operation.prepare(ends)
+            operation.check(ends, operation.run(ends))
+        except (StorageError, CommandError) as error:
+            yield name, type(error).__name__
+        except AssertionError as error:
+            yield name, f"LOST: {error}"
+        else:
+            yield name, "works"
+
+
+def write_table(results: dict[str, dict[str, str]]) -> None:
+    checks = list(dict.fromkeys(check for outcomes in results.values() for check in outcomes))
+    operations = [check for check in checks if not check.startswith("doctor: ")]
+    questions = [check for check in checks if check.startswith("doctor: ")]
+    lines = [f"Made on {datetime.date.today()}.\n", "## Operations\n"]
+    lines += make_lines("operation", operations, results)
+    lines += ["\n## Answers\n", *make_lines("question", questions, results)]
+    write_part(PAGE, "test-servers", "\n".join(lines))
+
+
+def make_lines(kind: str, checks: list[str], results: dict[str, dict[str, str]]) -> list[str]:
+    lines = [f"| {kind} | {' | '.join(results)} |", "|---" * (len(results) + 1) + "|"]
+    for check in checks:
+        cells = [
+            outcomes.get(check, "not tried").removeprefix("ok: ") for outcomes in results.values()
+        ]
+        lines.append(f"| {check.removeprefix('doctor: ')} | {' | '.join(cells)} |")
+    return lines
+
+
+if __name__ == "__main__":
+    sys.exit(main())

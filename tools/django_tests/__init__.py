@@ -1,0 +1,1 @@
+"""Django's own tests, run with our storage in the place of the disk."""
