@@ -231,11 +231,14 @@ class OptionFields:
         "minio_url_",
         help="The start of the cache keys. Also read from the settings.",
     )
-    multipart_upload: bool = _declare(
+    multipart_upload: bool | None = _declare(
         "MINIO_MULTIPART_UPLOAD",
-        parsers.parse_flag,
-        False,
-        help="Send large files in parts. Content of unknown length is always sent in parts.",
+        parsers.parse_optional_flag,
+        help=(
+            "True: send files from MINIO_MULTIPART_THRESHOLD on in parts. False: send each file in "
+            "one request, up to 5 GiB. None: send files on a disk or in memory from 64 MiB on in "
+            "parts of at least 32 MiB. Content of unknown length is always sent in parts."
+        ),
     )
     multipart_threshold: int = _declare(
         "MINIO_MULTIPART_THRESHOLD",

@@ -112,6 +112,10 @@ def parse_flag(value: object) -> bool:
     )
 
 
+def parse_optional_flag(value: object) -> bool | None:
+    return None if value is None else parse_flag(value)
+
+
 def _show(value: object) -> str:
     return repr(value) if isinstance(value, str) else name_type(value)
 

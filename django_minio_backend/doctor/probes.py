@@ -12,7 +12,7 @@ from django_minio_backend.doctor.patient import CONTENT, Patient
 from django_minio_backend.errors import StorageError
 from django_minio_backend.s3.client import ONLY_NEW, make_replacing
 from django_minio_backend.s3.http import HTTPFault
-from django_minio_backend.s3.payloads import Payload, SignedChunks
+from django_minio_backend.s3.payloads import Payload, SignedChunks, Source
 from django_minio_backend.s3.signing import SIGNED_CHUNKS
 
 ORIGIN = "https://another-origin.example.com"
@@ -134,14 +134,9 @@ def probe_checksums(patient: Patient) -> Result:
 
 
 def probe_signed_chunks(patient: Patient) -> Result:
-    source = Payload(io.BytesIO(CONTENT), len(CONTENT), lambda count: None)
-    body = SignedChunks(source)
-    headers = {
-        "Content-Length": str(body.length),
-        "x-amz-decoded-content-length": str(len(CONTENT)),
-    }
+    body = SignedChunks(Payload(Source(io.BytesIO(CONTENT)), len(CONTENT)))
     try:
-        patient.put("chunks.txt", body, headers, sha256=SIGNED_CHUNKS)
+        patient.put("chunks.txt", body, body.headers, sha256=SIGNED_CHUNKS)
         stored = patient.send("GET", "chunks.txt").data
     except StorageError as error:
         return _good(f"not accepted ({error.code or error.status}): large files are read twice")

@@ -10,7 +10,7 @@ import io
 import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from html import escape
 from itertools import islice
 from types import MappingProxyType
@@ -23,7 +23,7 @@ from django_minio_backend.s3.bucket import Bucket
 from django_minio_backend.s3.checksums import encode_md5, md5_digest
 from django_minio_backend.s3.failures import make_unexpected
 from django_minio_backend.s3.multipart import UPLOAD, MultipartUpload
-from django_minio_backend.s3.payloads import Body, Content, SignedChunks
+from django_minio_backend.s3.payloads import Body, Content, Part, Payload
 from django_minio_backend.s3.responses import (
     ObjectStat,
     Page,
@@ -37,7 +37,7 @@ from django_minio_backend.s3.responses import (
 from django_minio_backend.s3.server import Server
 from django_minio_backend.s3.signing import Credentials
 from django_minio_backend.s3.streams import RangedBody, Stream
-from django_minio_backend.s3.transport import Transport
+from django_minio_backend.s3.transport import Transport, is_locked
 from django_minio_backend.s3.xml import NAMESPACE, read_child_text, strip_namespace
 
 #: S3's limit for one PUT. https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
@@ -117,7 +117,7 @@ class Client:
     @property
     def takes_signed_chunks(self) -> bool:
         """True if the server is known to accept them. False before its first response."""
-        return quirks.checks_content(self.transport.server_name)
+        return self.transport.takes_signed_chunks
 
     @property
     def refuses_taken_names(self) -> bool | None:
@@ -147,7 +147,7 @@ class Client:
     def put(
         self,
         key: str,
-        body: Body,
+        body: Body | Payload,
         headers: Mapping[str, str],
         *,
         sha256: str = "",
@@ -156,8 +156,7 @@ class Client:
         """Store an object.
 
         `condition` is ALWAYS, ONLY_NEW or `make_replacing(etag)`. Raises ObjectExists if it does
-        not hold. A `body` that is a stream must be able to seek, and needs its hex digest or signed
-        chunks.
+        not hold. `body` and `sha256` are those of `Transport.send`.
         """
         token = secrets.token_hex(8) if condition else ""
         sent = {**headers, **condition, **({UPLOAD: token} if token else {})}
@@ -165,16 +164,28 @@ class Client:
             sent["Content-MD5"] = encode_md5(md5_digest(body))
         conflicts = condition == ONLY_NEW
         try:
-            response = self.transport.send(
-                "PUT", key, headers=sent, body=body, sha256=sha256, conflicts=conflicts
-            )
+            with self._telling_damage(key, body):
+                response = self.transport.send(
+                    "PUT", key, headers=sent, body=body, sha256=sha256, conflicts=conflicts
+                )
         except errors.ObjectExists as error:
             # The first try may have stored the object, and its response been lost.
             if not (error.repeated and token and self._is_of_upload(key, token)):
                 raise
+        else:
+            read_stored_etag(response, self.location.at(key))
+
+    @contextmanager
+    def _telling_damage(self, key: str, body: Body | Payload) -> Iterator[None]:
+        """Raise IntegrityError if the content of a body was damaged on its way.
+
+        A damaged chunk has a wrong signature, as a stranger's request has. So the credentials are
+        tried by another request.
+        """
+        try:
+            yield
         except errors.InvalidCredentials as error:
-            # A damaged chunk has a wrong signature, as a stranger's request has.
-            if not isinstance(body, SignedChunks) or not self._credentials_work():
+            if not isinstance(body, Payload) or not self._credentials_work():
                 raise
             damaged = errors.make_error(
                 errors.IntegrityError,
@@ -183,12 +194,15 @@ class Client:
                 code=error.code,
             )
             raise damaged from error
-        else:
-            read_stored_etag(response, self.location.at(key))
 
     def start_upload(self, key: str, headers: Mapping[str, str]) -> MultipartUpload:
         """Start an upload in parts; see `multipart.start_upload`."""
         return multipart.start_upload(self.transport, key, headers, self._customer_key)
+
+    def put_part(self, upload: MultipartUpload, number: int, body: Part) -> str:
+        """Send part `number` (from 1) of an upload and return its ETag."""
+        with self._telling_damage(upload.key, body):
+            return upload.put_part(number, body)
 
     def finish_upload(
         self,
@@ -424,8 +438,3 @@ def split_batches(items: Iterable[T]) -> Iterator[list[T]]:
     remaining = iter(items)
     while batch := list(islice(remaining, MOST_DELETED)):
         yield batch
-
-
-def is_locked(headers: Mapping[str, str]) -> bool:
-    """Return True if the headers lock the object. Then S3 requires a Content-MD5 too."""
-    return any(name.lower().startswith("x-amz-object-lock") for name in headers)

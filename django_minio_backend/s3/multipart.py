@@ -16,7 +16,7 @@ from django_minio_backend.errors import StorageError
 from django_minio_backend.names import quote_key
 from django_minio_backend.s3.failures import make_late_failure, make_unexpected
 from django_minio_backend.s3.http import Response
-from django_minio_backend.s3.payloads import Content
+from django_minio_backend.s3.payloads import Part
 from django_minio_backend.s3.quirks import is_late_failure
 from django_minio_backend.s3.responses import parse_document, read_etag, read_stored_etag
 from django_minio_backend.s3.signing import Query
@@ -47,7 +47,7 @@ class MultipartUpload:
     def _query(self) -> list[tuple[str, str]]:
         return [("uploadId", self.id)]
 
-    def put_part(self, number: int, body: Content) -> str:
+    def put_part(self, number: int, body: Part) -> str:
         """Send part `number` (from 1) and return its ETag."""
         query = [("partNumber", str(number)), *self._query]
         response = self._transport.send(

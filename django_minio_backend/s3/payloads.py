@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from django_minio_backend.s3.signing import ChunkSigner
@@ -14,43 +15,76 @@ _HASH_BLOCK = 2**20
 _CHUNK_OVERHEAD = 17 + 64 + 4
 
 
-class Payload:
-    """`size` bytes of seekable content, from its start."""
+class Source:
+    """Seekable content. Several payloads may read it, each in a thread of its own."""
 
-    def __init__(self, content: Any, size: int, advance: Callable[[int], None]) -> None:
+    def __init__(self, content: Any) -> None:
         self._content = content
-        self.size = size
-        self._advance = advance
-        self._reported = 0
-        #: The error of reading the content. It says more than the failed request.
+        self._lock = threading.Lock()
+        #: The error of reading the content. It says more than a failed request.
         self.failure: BaseException | None = None
-        self.seek(0)
 
-    def read(self, count: int = -1) -> bytes:
-        """Read on, but never beyond the announced size: a file may have grown since."""
+    def read_at(self, position: int, count: int) -> bytes:
+        """Return up to `count` bytes from a position. Raises OSError if there are none."""
         try:
-            remaining = self.size - self._content.tell()
-            data: bytes = self._content.read(remaining if count < 0 else min(count, remaining))
-            if not data and remaining:
+            with self._lock:
+                if self._content.tell() != position:
+                    self._content.seek(position)
+                data: bytes = self._content.read(count)
+            if not data and count:
                 raise OSError("The content became shorter while it was being sent.")
         except BaseException as error:
             self.failure = error
             raise
+        return data
+
+
+class Payload:
+    """`size` bytes of a source, from `start`."""
+
+    def __init__(
+        self,
+        source: Source,
+        size: int,
+        start: int = 0,
+        advance: Callable[[int], None] = lambda count: None,
+    ) -> None:
+        self.size = size
+        self._source = source
+        self._start = start
+        self._advance = advance
+        self._position = self._reported = 0
+
+    def __len__(self) -> int:
+        return self.size
+
+    def read(self, count: int = -1) -> bytes:
+        """Read on, but never beyond the announced size: a file may have grown since."""
+        data = self._read(count)
         # A retry sends bytes again that were reported already.
-        if (position := self._content.tell()) > self._reported:
-            self._advance(position - self._reported)
-            self._reported = position
+        if self._position > self._reported:
+            self._advance(self._position - self._reported)
+            self._reported = self._position
+        return data
+
+    def _read(self, count: int) -> bytes:
+        remaining = self.size - self._position
+        data = self._source.read_at(
+            self._start + self._position, remaining if count < 0 else min(count, remaining)
+        )
+        self._position += len(data)
         return data
 
     def tell(self) -> int:
-        return int(self._content.tell())
+        return self._position
 
     def seek(self, position: int) -> int:
-        return int(self._content.seek(position))
+        self._position = position
+        return position
 
     def feed(self, *algorithms: Any) -> None:
         """Feed the content to hashlib's objects, and rewind."""
-        while block := self._content.read(min(_HASH_BLOCK, self.size - self.tell())):
+        while block := self._read(_HASH_BLOCK):
             for algorithm in algorithms:
                 algorithm.update(block)
         self.seek(0)
@@ -70,12 +104,15 @@ class SignedChunks:
         self._position = 0
 
     @property
-    def length(self) -> int:
-        """The number of bytes on the wire."""
-        full, rest = divmod(self._source.size, CHUNK)
-        return (
-            full * _measure_chunk(CHUNK) + (_measure_chunk(rest) if rest else 0) + _measure_chunk(0)
-        )
+    def headers(self) -> Mapping[str, str]:
+        """The headers that tell the number of bytes on the wire and in the content."""
+        size = self._source.size
+        full, rest = divmod(size, CHUNK)
+        ends = (_measure_chunk(rest) if rest else 0) + _measure_chunk(0)
+        return {
+            "Content-Length": str(full * _measure_chunk(CHUNK) + ends),
+            "x-amz-decoded-content-length": str(size),
+        }
 
     def sign_with(self, signer: ChunkSigner) -> None:
         self._signer = signer
@@ -115,6 +152,7 @@ def _measure_chunk(size: int) -> int:
     return len(f"{size:x}") + _CHUNK_OVERHEAD + size
 
 
+#: Content in memory.
 Content = bytes | bytearray
 
 
@@ -126,4 +164,6 @@ class Readable(Protocol):
     def seek(self, position: int, /) -> int: ...
 
 
+#: A part of an object.
+Part = Content | Payload
 Body = Content | Readable

@@ -10,6 +10,8 @@ from typing import Any
 from django_minio_backend.errors import Location, StorageError
 from django_minio_backend.names import quote_key
 from django_minio_backend.redaction import strip_frames
+from django_minio_backend.s3 import quirks
+from django_minio_backend.s3.checksums import encode_md5
 from django_minio_backend.s3.connections import find_live_server
 from django_minio_backend.s3.failures import (
     make_failure,
@@ -18,9 +20,16 @@ from django_minio_backend.s3.failures import (
     utc_now,
 )
 from django_minio_backend.s3.http import HTTPFault, Response
-from django_minio_backend.s3.payloads import Body, Content, SignedChunks
+from django_minio_backend.s3.payloads import Body, Content, Payload, SignedChunks
 from django_minio_backend.s3.server import Server
-from django_minio_backend.s3.signing import EMPTY_SHA256, Credentials, Query, Signer, encode_query
+from django_minio_backend.s3.signing import (
+    EMPTY_SHA256,
+    SIGNED_CHUNKS,
+    Credentials,
+    Query,
+    Signer,
+    encode_query,
+)
 
 
 class Transport:
@@ -41,7 +50,7 @@ class Transport:
         *,
         query: Query = (),
         headers: Mapping[str, str] | None = None,
-        body: Body = b"",
+        body: Body | Payload = b"",
         sha256: str = "",
         stream: bool = False,
         repeat: bool = False,
@@ -50,7 +59,8 @@ class Transport:
     ) -> Response:
         """Send one request to the bucket, or to an object in it, and return a 2xx response.
 
-        `sha256` is the hex digest of a `body` that is a stream, or stands for signed chunks. With
+        A Payload is read while it is sent, and twice if the server may not accept signed chunks.
+        `sha256` is the hex digest of another stream, or stands for signed chunks. With
         `stream` the caller reads the body and gives the connection back. `repeat` allows to repeat
         a POST. `conflicts` says that a 409 is a race of two writers, and allows to repeat the
         request then. `limits` are `timeout` (seconds) and `retries` for this request.
@@ -58,7 +68,10 @@ class Transport:
         Raises the `StorageError` of the response, or of its absence.
         """
         path = f"/{self.location.bucket}/{quote_key(key)}" if key else f"/{self.location.bucket}"
-        if isinstance(body, Content):
+        headers = {"Host": self.live.host, **(headers or {})}
+        if isinstance(body, Payload):
+            body, sha256 = self._prepare(body, headers)
+        elif isinstance(body, Content):
             sha256 = hashlib.sha256(body).hexdigest() if body else EMPTY_SHA256
         encoded, sent = encode_query(query), utc_now()
         credentials = self._credentials()
@@ -68,7 +81,7 @@ class Transport:
             method,
             path,
             encoded,
-            {"Host": self.live.host, **(headers or {})},
+            headers,
             sha256,
         )
         if isinstance(body, SignedChunks):
@@ -99,6 +112,25 @@ class Transport:
             raise
         return response
 
+    def _prepare(self, payload: Payload, headers: dict[str, str]) -> tuple[Body, str]:
+        """Return the body for a payload and its hash. Add the headers that it needs."""
+        needs_md5 = is_locked(headers)
+        if self.takes_signed_chunks and not needs_md5:
+            chunks = SignedChunks(payload)
+            headers.update(chunks.headers)
+            return chunks, SIGNED_CHUNKS
+        sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+        payload.feed(sha256, *([md5] if needs_md5 else []))
+        headers["Content-Length"] = str(payload.size)
+        if needs_md5:
+            headers["Content-MD5"] = encode_md5(md5.digest())
+        return payload, sha256.hexdigest()
+
+    @property
+    def takes_signed_chunks(self) -> bool:
+        """True if the server is known to accept them. False before its first response."""
+        return quirks.checks_content(self.server_name)
+
     def has_write_quorum(self, **limits: Any) -> bool | None:
         """Ask a MinIO whether enough of its nodes are up to save files. None: it does not say.
 
@@ -128,3 +160,8 @@ class Transport:
     def server_time(self) -> datetime.datetime:
         """Return the time by the server's clock, as of its last response."""
         return utc_now() + (self.clock_difference or datetime.timedelta())
+
+
+def is_locked(headers: Mapping[str, str]) -> bool:
+    """Return True if the headers lock the object. Then S3 requires a Content-MD5 too."""
+    return any(name.lower().startswith("x-amz-object-lock") for name in headers)

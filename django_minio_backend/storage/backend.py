@@ -137,6 +137,7 @@ class MinioBackend(FormerNames, ManyFiles, ConfiguredStorage):
             headers=self.make_headers(name, claim),
             part_size=options.multipart_part_size,
             parts_from=options.multipart_threshold if options.multipart_upload else None,
+            is_split=options.multipart_upload is None,
             parallel=options.multipart_parallel,
             condition=ALWAYS if options.replace_existing else ONLY_NEW,
             progress=options.progress,

@@ -35,6 +35,9 @@ class Readable:
     rewinds: bool
     #: True if it has up to the `limit` of `of`, in bytes or in characters of text.
     is_small: bool
+    #: True if any part of it can be read at once. A compressed file, for example, is read from its
+    #: start for that.
+    is_random: bool = False
 
     @property
     def content_type(self) -> object:
@@ -56,7 +59,7 @@ class Readable:
             content.seek(0)
         except (AttributeError, io.UnsupportedOperation):
             return cls(content, None, True, False)
-        return cls(content, size if is_binary else None, True, size <= limit)
+        return cls(content, size if is_binary else None, True, size <= limit, _is_random(content))
 
     @classmethod
     def _hold(cls, content: Any, limit: int) -> Readable:
@@ -84,6 +87,7 @@ class Readable:
         return data
 
 
+_RANDOM = frozenset({io.BytesIO, io.BufferedReader, io.BufferedRandom, io.FileIO})
 # These give the bytes that `read` gives.
 _PLAIN_CHUNKS = (File.chunks, InMemoryUploadedFile.chunks)
 
@@ -93,6 +97,21 @@ def _can_rewind(content: Any) -> bool:
         return bool(content.seekable())
     except AttributeError:  # Django's File has it, but its file may not
         return False
+
+
+def _is_random(content: Any) -> bool:
+    """Return True for a file on a disk or in memory, whatever holds it."""
+    while _passes_on(content):
+        content = content.file
+    return type(content) in _RANDOM
+
+
+def _passes_on(content: Any) -> bool:
+    """Return True for a holder of a file that reads as the file does."""
+    kind = type(content)
+    if isinstance(content, File):
+        return getattr(kind, "read", None) is File.read
+    return kind.__module__ == "tempfile" and hasattr(content, "file")
 
 
 class Blocks:

@@ -7,31 +7,33 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
 from django_minio_backend.errors import StorageError
 from django_minio_backend.s3.client import ALWAYS, Client
 from django_minio_backend.s3.multipart import MAX_PARTS, UPLOAD, MultipartUpload
-from django_minio_backend.s3.payloads import Content
+from django_minio_backend.s3.payloads import Part
 
 
 class Parts:
     """An upload in parts. It starts with the first part, and is invisible until it is finished.
 
     Up to `parallel` parts are sent at once. `put` waits for room, and raises the error of an
-    earlier part. `on_part_sent` gets the number of bytes of each part that has arrived.
+    earlier part. `make_headers` gets the first part and returns the headers of the object.
+    `arrived` gets the number of bytes of each part that has arrived.
     """
 
     def __init__(
         self,
         client: Client,
         key: str,
-        headers: Callable[..., Mapping[str, str]],
+        make_headers: Callable[[Any], Mapping[str, str]],
         parallel: int,
         arrived: Callable[[int], None] = lambda count: None,
     ) -> None:
         self._client = client
         self._key = key
-        self._headers = headers
+        self._make_headers = make_headers
         self._parallel = parallel
         self._on_part_sent = arrived
         self._threads = ThreadPoolExecutor(parallel, thread_name_prefix="upload")
@@ -40,18 +42,18 @@ class Parts:
         self._sizes: dict[Future[str], int] = {}
         self._pending: set[Future[str]] = set()
 
-    def put(self, block: Content) -> None:
+    def put(self, block: Part) -> None:
         if len(self._sizes) == MAX_PARTS:
             raise ValueError(
                 f"'{self._key}' has more than {MAX_PARTS:,} parts, which is S3's limit: "
                 "raise MINIO_MULTIPART_PART_SIZE."
             )
         if not self._upload:
-            headers = {**self._headers(block, is_all=False), UPLOAD: self._token}
+            headers = {**self._make_headers(block), UPLOAD: self._token}
             self._upload = self._client.start_upload(self._key, headers)
         self._wait_for_room(self._parallel - 1)
         number = len(self._sizes) + 1
-        part = self._begin(partial(self._upload.put_part, number, block))
+        part = self._begin(partial(self._client.put_part, self._upload, number, block))
         self._pending.add(part)
         self._sizes[part] = len(block)
 

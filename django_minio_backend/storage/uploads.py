@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any
 
 from django_minio_backend.errors import StorageError
 from django_minio_backend.redaction import strip_frames
-from django_minio_backend.s3.checksums import encode_md5
-from django_minio_backend.s3.client import ALWAYS, MAX_SINGLE_PUT, Client, is_locked
+from django_minio_backend.s3.client import ALWAYS, MAX_SINGLE_PUT, Client
 from django_minio_backend.s3.multipart import MAX_PARTS
-from django_minio_backend.s3.payloads import Body, Content, Payload, SignedChunks
-from django_minio_backend.s3.signing import SIGNED_CHUNKS
+from django_minio_backend.s3.payloads import Content, Part, Payload, Source
 from django_minio_backend.storage.compression import Compression
 from django_minio_backend.storage.content import Readable, pop_each, read_blocks
 from django_minio_backend.storage.content_types import add_charset
@@ -22,19 +20,23 @@ from django_minio_backend.storage.parts import Parts
 
 # The bytes of a text that are inspected for its charset.
 _SAMPLE = 64 * 2**10
+# What is sent in parts by itself, and the least size of these parts. They are not held in memory.
+_LARGE = 64 * 2**20
+_SEGMENT = 32 * 2**20
 
 
 @dataclass(frozen=True)
 class Upload:
     """How content is sent. Sizes are bytes.
 
-    `parts_from` is the smallest size that is sent in parts. None: only if the size is unknown or
-    above 5 GiB.
+    `parts_from` is the smallest size that is sent in parts. None: only what one request cannot
+    send. `is_split` says that a large file is, too, if any part of it can be read at once.
     """
 
     headers: Mapping[str, str]
     part_size: int
     parts_from: int | None = None
+    is_split: bool = False
     parallel: int = 1
     #: ALWAYS, ONLY_NEW or `make_replacing(etag)`: see `Client.put`.
     condition: Mapping[str, str] = field(default_factory=lambda: ALWAYS)
@@ -49,9 +51,10 @@ class Upload:
         """Store all of `content`, from its start if it can seek. It may be a `Readable`.
 
         Up to one part is sent at once from memory. Larger content goes in one request too if its
-        size is known; it is read twice if the server may not accept signed chunks. Else it goes in
-        parts. Raises ObjectExists if `condition` does not hold. An error of reading the content is
-        raised as it is. Nothing is stored then.
+        size is known, unless it is to go in parts. Content of a known size is read while it is
+        sent, and twice if the server may not accept signed chunks. Raises ObjectExists if
+        `condition` does not hold. An error of reading the content is raised as it is. Nothing is
+        stored then.
         """
         if not isinstance(content, Readable):
             content = Readable.of(content, self.part_size)
@@ -63,14 +66,17 @@ class Upload:
         self._announce(key, size)
         if size is not None and size <= self.part_size:
             self._put_whole(client, key, readable.read_whole())
-        elif size is not None and self._fits_one_request(size):
-            self._send_whole(client, key, Payload(readable.content, size, self._advance))
+        elif size is not None and not self._goes_in_parts(readable, size):
+            self._send_whole(client, key, Source(readable.content), size)
+        elif size is not None and readable.is_random:
+            self._send_segments(client, key, Source(readable.content), size)
         else:
             block_size = max(self.part_size, -(-(size or 0) // MAX_PARTS))
             blocks = read_blocks(readable.content, block_size)
             head = list(islice(blocks, 2))
             if len(head) == 2:
-                self._send_parts(client, key, chain(pop_each(head), blocks))
+                headers = self.make_headers(head[0], is_all=False)
+                self._send_parts(client, key, headers, chain(pop_each(head), blocks))
             else:
                 self._put_whole(client, key, head[0] if head else b"")
 
@@ -89,31 +95,31 @@ class Upload:
             return self.headers
         return add_charset(self.headers, start, is_all=is_all)
 
-    def _fits_one_request(self, size: int) -> bool:
-        in_parts = self.parts_from is not None and size >= self.parts_from
-        return size <= MAX_SINGLE_PUT and not in_parts
+    def _goes_in_parts(self, readable: Readable, size: int) -> bool:
+        if self.is_split and readable.is_random and size >= _LARGE:
+            return True
+        return size > MAX_SINGLE_PUT or (self.parts_from is not None and size >= self.parts_from)
 
-    def _send_whole(self, client: Client, key: str, source: Payload) -> None:
-        headers = dict(self.make_headers(source.read(_SAMPLE), is_all=False))
-        source.seek(0)
-        body: Body
-        if client.takes_signed_chunks and not is_locked(headers):
-            body, sha256 = SignedChunks(source), SIGNED_CHUNKS
-            headers["Content-Length"] = str(body.length)
-            headers["x-amz-decoded-content-length"] = str(source.size)
-        else:
-            body, sha256 = source, _hash_payload(source, headers)
-            headers["Content-Length"] = str(source.size)
-        try:
-            client.put(key, body, headers, sha256=sha256, condition=self.condition)
-        except StorageError:
-            if source.failure is not None:
-                strip_frames(source.failure)
-                raise source.failure from None
-            raise
+    def _send_whole(self, client: Client, key: str, source: Source, size: int) -> None:
+        headers = self.make_headers(source.read_at(0, _SAMPLE), is_all=False)
+        payload = Payload(source, size, advance=self._advance)
+        with _failing_as(source):
+            client.put(key, payload, headers, condition=self.condition)
 
-    def _send_parts(self, client: Client, key: str, blocks: Iterable[Content]) -> None:
-        parts = Parts(client, key, self.make_headers, self.parallel, self._advance)
+    def _send_segments(self, client: Client, key: str, source: Source, size: int) -> None:
+        part_size = max(self.part_size, -(-size // MAX_PARTS), _SEGMENT if self.is_split else 0)
+        headers = self.make_headers(source.read_at(0, _SAMPLE), is_all=False)
+        segments = (
+            Payload(source, min(part_size, size - start), start)
+            for start in range(0, size, part_size)
+        )
+        with _failing_as(source):
+            self._send_parts(client, key, headers, segments)
+
+    def _send_parts(
+        self, client: Client, key: str, headers: Mapping[str, str], blocks: Iterable[Part]
+    ) -> None:
+        parts = Parts(client, key, lambda _: headers, self.parallel, self._advance)
         try:
             for block in blocks:
                 parts.put(block)
@@ -132,12 +138,13 @@ class Upload:
             self.progress.update(count)
 
 
-def _hash_payload(source: Payload, headers: dict[str, str]) -> str:
-    """Return a payload's SHA-256. Add its MD5 to the headers if the object is locked, for S3."""
-    sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
-    if not is_locked(headers):
-        source.feed(sha256)
-    else:
-        source.feed(sha256, md5)
-        headers["Content-MD5"] = encode_md5(md5.digest())
-    return sha256.hexdigest()
+@contextmanager
+def _failing_as(source: Source) -> Iterator[None]:
+    """Raise the error of reading the source instead of that of the request that it broke."""
+    try:
+        yield
+    except StorageError:
+        if source.failure is None:
+            raise
+        strip_frames(source.failure)
+        raise source.failure from None

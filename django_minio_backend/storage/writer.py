@@ -29,7 +29,9 @@ class ObjectWriter(io.BufferedIOBase):
     def __init__(self, client: Client, key: str, upload: Upload) -> None:
         self._name = key
         self._stored = upload.stored
-        self._parts = Parts(client, key, upload.make_headers, upload.parallel)
+        self._parts = Parts(
+            client, key, partial(upload.make_headers, is_all=False), upload.parallel
+        )
         self._publish = partial(replace(upload, condition=ALWAYS).put, client, key)
         self._part_size = upload.part_size
         self._pending = bytearray()

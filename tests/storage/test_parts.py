@@ -12,7 +12,7 @@ from django_minio_backend import MinioBackend
 from django_minio_backend.errors import StorageFull
 from django_minio_backend.s3.multipart import MultipartUpload
 from django_minio_backend.storage import parts, uploads
-from tests.conftest import Recorder
+from tests.conftest import Buckets, Recorder
 from tests.sizes import PART
 from tests.storage.conftest import unfinished_uploads
 
@@ -63,11 +63,11 @@ def test_a_part_that_fails_fails_the_upload(
 
 
 def test_parts_grow_where_s3s_limit_asks_for_it(
-    parted: MinioBackend, monkeypatch: pytest.MonkeyPatch, recorder: Recorder
+    buckets: Buckets, monkeypatch: pytest.MonkeyPatch, recorder: Recorder
 ) -> None:
     monkeypatch.setattr(uploads, "MAX_PARTS", 2)
-    monkeypatch.setattr(uploads, "MAX_SINGLE_PUT", PART)
-    parted.save("a.bin", ContentFile(b"x" * 3 * PART))
+    storage = MinioBackend(http_client=recorder, replace_existing=True, MINIO_MULTIPART_UPLOAD=True)
+    storage.save("a.bin", ContentFile(b"x" * 3 * PART))
     assert recorder.methods == ["POST", "PUT", "PUT", "POST"]
 
 

@@ -1,17 +1,22 @@
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import os
 import tracemalloc
 from pathlib import Path
+from typing import IO, Any, cast
 
 import pytest
 from django.core.files.base import ContentFile, File
+from django.core.files.uploadedfile import TemporaryUploadedFile
 
 from django_minio_backend import MinioBackend
 from django_minio_backend.errors import IntegrityError
 from django_minio_backend.s3 import quirks
+from django_minio_backend.s3.multipart import MultipartUpload
+from django_minio_backend.storage import uploads
 from tests.conftest import Buckets, Recorder
 from tests.hostile import Answer, hostile, storage_at
 from tests.proxy import garbling_line
@@ -51,6 +56,95 @@ def test_multipart_is_used_from_its_threshold_on(buckets: Buckets, recorder: Rec
     storage.save("a.bin", ContentFile(b"x" * (PART + 1)))
     assert recorder.methods == ["POST", "PUT", "PUT", "POST"]
     assert storage.size("a.bin") == PART + 1
+
+
+@pytest.fixture
+def large_from_two_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "_LARGE", 2 * PART)
+    monkeypatch.setattr(uploads, "_SEGMENT", PART)
+
+
+@pytest.mark.usefixtures("large_from_two_parts")
+@pytest.mark.parametrize("known", [True, False])
+def test_a_large_file_goes_in_parts_that_are_read_side_by_side(
+    buckets: Buckets,
+    recorder: Recorder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    known: bool,
+) -> None:
+    if not known:
+        monkeypatch.setattr(quirks, "CHECKING_SERVERS", frozenset())
+    data = os.urandom(2 * PART + 7)
+    path = tmp_path / "large.bin"
+    path.write_bytes(data)
+    upload = TemporaryUploadedFile("large.bin", None, len(data), None)
+    upload.write(data)
+    told: list[int] = []
+
+    class Progress:
+        update = staticmethod(told.append)
+
+    storage = MinioBackend(
+        http_client=recorder,
+        replace_existing=True,
+        progress=Progress(),
+        MINIO_MULTIPART_PART_SIZE=PART,
+    )
+    with path.open("rb") as source, path.open("rb", buffering=0) as raw:
+        for content in (File(source), File(raw), ContentFile(data), upload):
+            recorder.requests.clear()
+            storage.save("a.bin", content)
+            assert recorder.methods == ["POST", "PUT", "PUT", "PUT", "POST"]
+            assert storage.open("a.bin").read() == data
+    assert sum(told) == 4 * len(data)
+
+
+class Encrypting(ContentFile):  # type: ignore[type-arg]
+    def read(self, *args: Any) -> bytes:
+        return bytes(byte ^ 1 for byte in super().read(*args))
+
+
+@pytest.mark.usefixtures("large_from_two_parts")
+def test_content_that_reads_best_in_order_stays_one_request(
+    buckets: Buckets, recorder: Recorder, tmp_path: Path
+) -> None:
+    storage = MinioBackend(
+        http_client=recorder, replace_existing=True, MINIO_MULTIPART_PART_SIZE=PART
+    )
+    data = b"x" * (2 * PART + 7)
+    path = tmp_path / "large.gz"
+    path.write_bytes(gzip.compress(data))
+    with gzip.open(path) as source:
+        for content in (File(cast(IO[Any], source)), Encrypting(data)):
+            recorder.requests.clear()
+            storage.save("a.bin", content)
+            assert recorder.methods == ["PUT"]
+    for option in ({"MINIO_MULTIPART_UPLOAD": False}, {"MINIO_MULTIPART_PART_SIZE": 4 * PART}):
+        recorder.requests.clear()
+        MinioBackend(http_client=recorder, replace_existing=True, **option).save(
+            "a.bin", ContentFile(data)
+        )
+        assert recorder.methods == ["PUT"]
+
+
+@pytest.mark.usefixtures("large_from_two_parts")
+def test_a_file_that_becomes_shorter_leaves_no_parts(
+    parted: MinioBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "large.bin"
+    path.write_bytes(b"x" * 3 * PART)
+    put_part = MultipartUpload.put_part
+
+    def put_from_shorter_file(upload: MultipartUpload, number: int, body: Any) -> str:
+        os.truncate(path, PART)
+        return put_part(upload, number, body)
+
+    monkeypatch.setattr(MultipartUpload, "put_part", put_from_shorter_file)
+    with path.open("rb") as source, pytest.raises(OSError, match="became shorter"):
+        parted.save("a.bin", File(source))
+    assert not parted.exists("a.bin")
+    assert unfinished_uploads(parted) == 0
 
 
 class Failing(io.BytesIO):
@@ -185,7 +279,8 @@ def test_saving_and_reading_keep_memory_bounded(buckets: Buckets, tmp_path: Path
                 pass
 
     bound = storage.options.multipart_part_size * (storage.options.multipart_parallel + 1)
-    for work in (save, save_stream, read):
+    assert peak_of(save) < 4 * MIB * storage.options.multipart_parallel
+    for work in (save_stream, read):
         assert peak_of(work) < bound + 4 * MIB, work.__name__
     assert storage.size("a.bin") == storage.size("b.bin") == size
 
@@ -198,13 +293,17 @@ def test_a_damaged_upload_is_refused_by_the_server(parted: MinioBackend) -> None
 
 @pytest.mark.parametrize("times", [1, MIB])
 @pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("in_parts", [True, False])
 def test_content_that_is_damaged_on_its_way_is_not_stored(
-    buckets: Buckets, server: Server, times: int, known: bool
+    buckets: Buckets, server: Server, times: int, known: bool, in_parts: bool
 ) -> None:
     content = b"the right byte" * times
     with garbling_line(server.endpoint, b"the right byte", b"the wrong byte") as endpoint:
         garbled = MinioBackend(
-            storage_name="default", MINIO_ENDPOINT=endpoint, replace_existing=True
+            storage_name="default",
+            MINIO_ENDPOINT=endpoint,
+            replace_existing=True,
+            MINIO_MULTIPART_UPLOAD=in_parts,
         )
         garbled.save("fine.bin", ContentFile(b"untouched"))
         MinioBackend().save("a.bin", ContentFile(b"old"))
