@@ -39,6 +39,8 @@ class Item:
     stamp: str = ""
     #: The reason why it can be neither read nor compared; "" if it can.
     fault: str = ""
+    #: The `version` of the file that this is a checked copy of; "" if that is unknown.
+    copy_of: str = field(default="", compare=False)
     #: The object's HEAD, if it was asked for.
     stat: FileStat | None = field(default=None, compare=False, repr=False)
 
@@ -73,6 +75,8 @@ class Content:
     headers: Mapping[str, str] | None = field(default=None, repr=False)
     #: The fingerprint of its storage.
     fingerprint: str = ""
+    #: The `version` of the file; "" if it may change without another one.
+    version: str = ""
 
 
 class NoFile(OSError):
@@ -114,6 +118,14 @@ class Adapter:
         is_unnamed = isinstance(container, int)
         text = self.alias if is_unnamed else f"{self.server}{container}{prefix}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def version_of(self, item: Item) -> str:
+        """Return a text that names the storage and the version of a file, "" if there is none."""
+        return ""
+
+    def list_copies(self, prefix: str) -> Iterator[Item]:
+        """Yield the files as `list_items` does, with `copy_of` if that costs no request more."""
+        return self.list_items(prefix)
 
     def list_items(self, prefix: str) -> Iterator[Item]:
         """Yield the files whose names begin with `prefix`.

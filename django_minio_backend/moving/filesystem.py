@@ -6,10 +6,14 @@ import os
 import posixpath
 import secrets
 import stat
+import time
 from collections.abc import Hashable, Sequence
 
 from django_minio_backend.moving.adapters import Adapter, Content, Item, NoFile
 from django_minio_backend.s3.checksums import Checked
+
+# The longest time, in nanoseconds, in which a file system may give two writes one time.
+_TICK = 3 * 10**9
 
 
 class FileSystemAdapter(Adapter):
@@ -32,7 +36,21 @@ class FileSystemAdapter(Adapter):
         status = os.stat(self.storage.path(name))
         if not stat.S_ISREG(status.st_mode):
             raise NoFile("is no file but a pipe, a socket or a device: left out")
-        return Item(name, status.st_size, stamp=str(status.st_mtime_ns))
+        # The second time cannot be set, as tools do that restore a file with its first one.
+        return Item(name, status.st_size, stamp=f"{status.st_mtime_ns}-{status.st_ctime_ns}")
+
+    def version_of(self, item: Item) -> str:
+        return f"{self.fingerprint}-{item.stamp}" if item.stamp else ""
+
+    def open(self, item: Item, *, raw: bool = False) -> Content:
+        now = time.time_ns()
+        content = super().open(item, raw=raw)
+        opened = self._make_item(item.name)
+        # A file that was just written can be written again within the same tick of the clock.
+        written = max(map(int, opened.stamp.split("-")))
+        if written < now - _TICK:
+            content.version = self.version_of(opened)
+        return content
 
     def read_content_size(self, item: Item) -> int | None:
         return item.size

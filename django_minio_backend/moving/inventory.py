@@ -13,9 +13,11 @@ from django_minio_backend.moving.adapters import Item
 _SCHEMA = """
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
-CREATE TABLE source (name BLOB, size INTEGER, etag TEXT, stamp TEXT, fault TEXT);
+CREATE TABLE source (
+    name BLOB, size INTEGER, etag TEXT, stamp TEXT, fault TEXT, copy_of TEXT
+);
 CREATE TABLE target (
-    name BLOB PRIMARY KEY, size INTEGER, etag TEXT, stamp TEXT, fault TEXT
+    name BLOB PRIMARY KEY, size INTEGER, etag TEXT, stamp TEXT, fault TEXT, copy_of TEXT
 ) WITHOUT ROWID;
 CREATE TABLE needed (name BLOB PRIMARY KEY) WITHOUT ROWID;
 """
@@ -24,16 +26,16 @@ _COUNT_SOURCE = """
 SELECT count(*), total(size) FROM source WHERE NOT ? OR name IN (SELECT name FROM needed)
 """
 _LIST_SOURCE = """
-SELECT name, size, etag, stamp, fault FROM source
+SELECT name, size, etag, stamp, fault, copy_of FROM source
 WHERE NOT ? OR name IN (SELECT name FROM needed)
 """
-_FIND_TARGET = "SELECT name, size, etag, stamp, fault FROM target WHERE name = ?"
+_FIND_TARGET = "SELECT name, size, etag, stamp, fault, copy_of FROM target WHERE name = ?"
 _LIST_MISSING = "SELECT name FROM needed EXCEPT SELECT name FROM source ORDER BY name"
 _COUNT_EXTRA = """
 SELECT count(*) FROM (SELECT name FROM target EXCEPT SELECT name FROM source)
 """
 _LIST_UNNEEDED_EXTRA = """
-SELECT name, size, etag, stamp, fault FROM target WHERE name IN (
+SELECT name, size, etag, stamp, fault, copy_of FROM target WHERE name IN (
     SELECT name FROM target EXCEPT SELECT name FROM source EXCEPT SELECT name FROM needed
 ) ORDER BY name
 """
@@ -57,10 +59,10 @@ class Inventory:
         self._database.close()
 
     def add_source(self, items: Iterable[Item]) -> None:
-        self._add("INSERT INTO source VALUES (?, ?, ?, ?, ?)", map(_make_row, items))
+        self._add("INSERT INTO source VALUES (?, ?, ?, ?, ?, ?)", map(_make_row, items))
 
     def add_target(self, items: Iterable[Item]) -> None:
-        self._add("INSERT OR REPLACE INTO target VALUES (?, ?, ?, ?, ?)", map(_make_row, items))
+        self._add("INSERT OR REPLACE INTO target VALUES (?, ?, ?, ?, ?, ?)", map(_make_row, items))
 
     def add_needed(self, names: Iterable[str]) -> None:
         """Remember names that rows refer to."""
@@ -114,13 +116,17 @@ class Inventory:
             yield from rows
 
 
-def _make_row(item: Item) -> tuple[bytes, int, str, str, str]:
-    return _encode(item.name), item.size, item.etag, item.stamp, _clean(item.fault)
+_Row = tuple[bytes, int, str, str, str, str]
 
 
-def _make_item(row: tuple[bytes, int, str, str, str]) -> Item:
-    name, size, etag, stamp, fault = row
-    return Item(_decode(name), size, etag, stamp, fault)
+def _make_row(item: Item) -> _Row:
+    name = _encode(item.name)
+    return name, item.size, item.etag, item.stamp, _clean(item.fault), item.copy_of
+
+
+def _make_item(row: _Row) -> Item:
+    name, size, etag, stamp, fault, copy_of = row
+    return Item(_decode(name), size, etag, stamp, fault, copy_of)
 
 
 def _encode(name: str) -> bytes:

@@ -24,7 +24,14 @@ from django_minio_backend.s3.multipart import MultipartUpload
 from django_minio_backend.s3.responses import Entry, ObjectStat, read_stat
 from django_minio_backend.storage.backend import MinioBackend
 from django_minio_backend.storage.compression import Compression
-from django_minio_backend.storage.metadata import MTIME, NOT_COPIED, SOURCE, SOURCE_ETAG, FileStat
+from django_minio_backend.storage.metadata import (
+    MTIME,
+    NOT_COPIED,
+    SOURCE,
+    SOURCE_ETAG,
+    SOURCE_VERSION,
+    FileStat,
+)
 from django_minio_backend.storage.reader import FIRST_RANGE, ObjectReader, open_content
 
 # The most that a server copies in one request. It would not answer in time if there were more.
@@ -63,14 +70,21 @@ class MinioAdapter(Adapter):
 
     def list_items(self, prefix: str) -> Iterator[Item]:
         """Yield the objects, a request per 1,000, without the empty ones that mark a folder."""
-        for page in self.storage.s3.list_pages(self.key(prefix)):
-            for entry in page.entries:
-                if entry.size or not entry.key.endswith("/"):
-                    yield self._make_listed_item(entry)
+        return self._list(prefix)
+
+    def list_copies(self, prefix: str) -> Iterator[Item]:
+        return self._list(prefix, with_metadata=True)
+
+    def _list(self, prefix: str, *, with_metadata: bool = False) -> Iterator[Item]:
+        pages = self.storage.s3.list_pages(self.key(prefix), with_metadata=with_metadata)
+        for entry in (entry for page in pages for entry in page.entries):
+            if entry.size or not entry.key.endswith("/"):
+                yield self._make_listed_item(entry)
 
     def _make_listed_item(self, entry: Entry) -> Item:
         name = entry.key[len(self._prefix) :]
-        return Item(name, entry.size, entry.etag, entry.last_modified)
+        copy_of = (entry.metadata or {}).get(SOURCE_VERSION, "")
+        return Item(name, entry.size, entry.etag, entry.last_modified, copy_of=copy_of)
 
     def find(self, name: str) -> Item | None:
         try:
@@ -249,6 +263,8 @@ def _merge_headers(declared: Mapping[str, str], content: Content, etag: str) -> 
     merged = {name: text for name, text in declared.items() if name.lower() not in NOT_COPIED}
     if content.modified is not None:
         merged[MTIME] = f"{content.modified.timestamp():.6f}"
+    if content.version:
+        merged[SOURCE_VERSION] = content.version
     return {**merged, SOURCE_ETAG: etag, SOURCE: content.fingerprint}
 
 

@@ -139,8 +139,9 @@ class Transfer:
 
     def list_target_items(self, prefix: str) -> Iterator[Item]:
         """Yield the target's files; none if its folder does not exist yet."""
+        list_items = self.target.list_items if self.verify_only else self.target.list_copies
         with suppress(FileNotFoundError):
-            yield from self.target.list_items(prefix)
+            yield from list_items(prefix)
 
     def run_all(
         self, items: Iterable[Item], find: Callable[[str], Item | None], workers: int
@@ -156,10 +157,13 @@ class Transfer:
 
     def _compare_listed(self, item: Item, find: Callable[[str], Item | None]) -> Outcome | None:
         """Return the outcome of a file that is there already, if the listings show it."""
-        if not item.etag or item.fault or not self.target.lists_cheaply:
+        version = self.source.version_of(item)
+        if not (item.etag or version) or item.fault or not self.target.lists_cheaply:
             return None
         there = find(item.name)
-        is_same = there is not None and item.has_etag_of(there)
+        if there is None or item.size != there.size:
+            return None
+        is_same = item.has_etag_of(there) or (version and version == there.copy_of)
         return Outcome(item, Verdict.EQUAL) if is_same else None
 
     def run(self, item: Item, find: Callable[[str], Item | None]) -> Outcome:

@@ -21,8 +21,10 @@ STORED_MD5 = "x-amz-meta-md5"
 #: The ETag or MD5 that the source of a copy had, and a hash that names the source's storage.
 SOURCE_ETAG = "x-amz-meta-source-etag"
 SOURCE = "x-amz-meta-source"
+#: A text that names the version of the source's file. No later content of it has the same one.
+SOURCE_VERSION = "x-amz-meta-source-version"
 #: The headers of one object in one bucket. A copy gets its own.
-NOT_COPIED = frozenset({MTIME, SOURCE_ETAG, SOURCE, UPLOAD})
+NOT_COPIED = frozenset({MTIME, SOURCE_ETAG, SOURCE, SOURCE_VERSION, UPLOAD})
 # The most bytes that any server stores in an object.
 _MAX_SIZE = 50 * 2**40
 

@@ -12,6 +12,7 @@ from django.contrib.staticfiles.storage import StaticFilesStorage
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, storages
 
+from django_minio_backend.moving import filesystem
 from tests.conftest import Buckets
 from tests.library.models import Book
 from tests.moving.conftest import EXTRA, LONG_AGO, content, copy, see_nothing_there, write
@@ -28,6 +29,51 @@ def test_a_bucket_comes_back_to_a_folder_with_its_times(disk: Path, aliases: Any
     assert content("disk") == before
     assert (disk / "a.txt").stat().st_mtime == LONG_AGO.timestamp()
     assert copy("default", "disk")[0].endswith("3 there already.\n")
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the files that were opened on the disk."""
+    names: list[str] = []
+    open_file = FileSystemStorage.open
+
+    def noted(storage: Any, name: str, mode: str = "rb") -> Any:
+        names.append(name)
+        return open_file(storage, name, mode)
+
+    monkeypatch.setattr(FileSystemStorage, "open", noted)
+    return names
+
+
+def test_a_file_that_was_copied_is_not_read_again_until_it_is_written(
+    disk: Path, aliases: Any, opened: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filesystem, "_TICK", 0)
+    copy("disk", "default")
+    opened.clear()
+    assert copy("disk", "default")[0].endswith("3 there already.\n")
+    assert opened == []
+    # A copy in a copy, and a copy to another place, are no copies of this disk.
+    copy("default", "second")
+    assert copy("disk", "second")[0].endswith("3 there already.\n")
+    assert sorted(set(opened)) == ["a.txt", "b/c ä.html", "b/d/empty.bin"]
+    opened.clear()
+    assert copy("disk", "default", verify_only=True)[1] == ""
+    assert sorted(set(opened)) == ["a.txt", "b/c ä.html", "b/d/empty.bin"]
+    # The size and the time are those of before.
+    write(disk, "a.txt", b"A")
+    assert (disk / "a.txt").stat().st_mtime == LONG_AGO.timestamp()
+    assert copy("disk", "default")[0].startswith("1 copied")
+    assert content("default")["a.txt"] == b"A"
+
+
+def test_a_file_that_was_just_written_is_read_again(
+    disk: Path, aliases: Any, opened: list[str]
+) -> None:
+    copy("disk", "default")
+    opened.clear()
+    copy("disk", "default")
+    assert sorted(set(opened)) == ["a.txt", "b/c ä.html", "b/d/empty.bin"]
 
 
 def test_a_write_that_fails_leaves_the_old_file(
