@@ -179,8 +179,8 @@ class Client:
     def _telling_damage(self, key: str, body: Body | Payload) -> Iterator[None]:
         """Raise IntegrityError if the content of a body was damaged on its way.
 
-        A damaged chunk has a wrong signature, as a stranger's request has. So the credentials are
-        tried by another request.
+        A damaged chunk has a wrong signature, as a stranger's request has. Another request tries
+        the credentials.
         """
         try:
             yield

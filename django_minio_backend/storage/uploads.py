@@ -20,7 +20,8 @@ from django_minio_backend.storage.parts import Parts
 
 # The bytes of a text that are inspected for its charset.
 _SAMPLE = 64 * 2**10
-# What is sent in parts by itself, and the least size of these parts. They are not held in memory.
+# The size from which a file goes in parts by default, and the least size of such a part. The parts
+# are not held in memory.
 _LARGE = 64 * 2**20
 _SEGMENT = 32 * 2**20
 
