@@ -87,6 +87,14 @@ class ObjectChanged(StorageError):
     advice = "The object was replaced while it was being read: open it again."
 
 
+class UploadNotFound(StorageError):
+    """The server has no such unfinished upload in parts."""
+
+    advice = (
+        "There is no such upload in parts: it was finished or given up, or the server dropped it."
+    )
+
+
 class InvalidObjectName(StorageError, SuspiciousFileOperation):
     """The server allows no object of this name."""
 
@@ -191,6 +199,7 @@ _BY_CODE: dict[str, type[StorageError]] = {
     "NoSuchKey": ObjectNotFound,
     "NoSuchObject": ObjectNotFound,
     "NoSuchVersion": ObjectNotFound,
+    "NoSuchUpload": UploadNotFound,
     "KeyTooLongError": InvalidObjectName,
     "ObjectParentIsFile": InvalidObjectName,
     "ExistingObjectIsDirectory": InvalidObjectName,

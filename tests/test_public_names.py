@@ -18,8 +18,8 @@ NAMES = {
     "utils": "MinioServerStatus PrivatePublicMixedError ConfigurationError get_setting",
     "errors": "ConfigurationError PrivatePublicMixedError StorageError ObjectNotFound ObjectExists"
     " ObjectChanged InvalidObjectName BucketNotFound BucketTaken AccessDenied InvalidCredentials"
-    " WrongRegion ClockSkew Throttled StorageFull IntegrityError NotSupported ServerUnreachable"
-    " ServerFault UnexpectedAnswer",
+    " WrongRegion ClockSkew Throttled UploadNotFound StorageFull IntegrityError NotSupported"
+    " ServerUnreachable ServerFault UnexpectedAnswer",
     "health_check": "MinioHealthCheck",
     "urls": "urlpatterns",
     "dual_urls": "urlpatterns",
@@ -34,7 +34,8 @@ NAMES = {
 }
 METHODS = (
     "save open open_range exists size stat delete listdir prefetch save_many delete_many"
-    " delete_prefix url presigned_post name_from_url is_minio_available"
+    " delete_prefix url presigned_post name_from_url is_minio_available start_parts sign_parts"
+    " list_parts finish_parts abort_parts copy_file"
 )
 
 

@@ -20,7 +20,7 @@ from django_minio_backend.references.fields import read_hook
 from django_minio_backend.references.neighbours import list_foreign_prefixes
 from django_minio_backend.s3.checksums import Checked, Damaged
 from django_minio_backend.s3.client import ALWAYS, ONLY_NEW, make_replacing
-from django_minio_backend.s3.multipart import MultipartUpload
+from django_minio_backend.s3.copying import copy_parts
 from django_minio_backend.s3.responses import Entry, ObjectStat, read_stat
 from django_minio_backend.storage.backend import MinioBackend
 from django_minio_backend.storage.compression import Compression
@@ -33,9 +33,6 @@ from django_minio_backend.storage.metadata import (
     FileStat,
 )
 from django_minio_backend.storage.reader import FIRST_RANGE, ObjectReader, open_content
-
-# The most that a server copies in one request. It would not answer in time if there were more.
-_COPIED_AT_ONCE = 2**30
 
 
 class MinioAdapter(Adapter):
@@ -229,7 +226,8 @@ class MinioAdapter(Adapter):
         upload = s3.start_upload(key, _merge_headers(declared, content, stat.etag))
         try:
             try:
-                etags = _copy_parts(upload, f"{source.storage.bucket}/{stat.object_name}", stat)
+                path = f"{source.storage.bucket}/{stat.object_name}"
+                etags = copy_parts(upload, path, stat.size, stat.etag)
             except (ObjectChanged, ObjectNotFound) as error:
                 # The message must name the source, and not the target.
                 location = source.storage.s3.location.at(stat.object_name)
@@ -271,15 +269,6 @@ def _merge_headers(declared: Mapping[str, str], content: Content, etag: str) -> 
 def _is_of_bucket(header: str, own_names: set[str]) -> bool:
     is_s3s = header.startswith("x-amz-") and not header.startswith("x-amz-meta-")
     return is_s3s and header not in own_names
-
-
-def _copy_parts(upload: MultipartUpload, source: str, stat: ObjectStat) -> list[str]:
-    """Let the server copy an object into an upload; return the ETags of the parts."""
-    starts = range(0, stat.size, _COPIED_AT_ONCE)
-    return [
-        upload.copy_part(number, source, start, min(start + _COPIED_AT_ONCE, stat.size), stat.etag)
-        for number, start in enumerate(starts, 1)
-    ]
 
 
 def _make_condition(target_item: Item | None) -> Mapping[str, str]:

@@ -199,6 +199,10 @@ class Client:
         """Start an upload in parts; see `multipart.start_upload`."""
         return multipart.start_upload(self.transport, key, headers, self._customer_key)
 
+    def find_upload(self, key: str, id: str) -> MultipartUpload:
+        """Return the unfinished upload of this id. Makes no request."""
+        return MultipartUpload(self.transport, key, id, self._customer_key)
+
     def put_part(self, upload: MultipartUpload, number: int, body: Part) -> str:
         """Send part `number` (from 1) of an upload and return its ETag."""
         with self._telling_damage(upload.key, body):

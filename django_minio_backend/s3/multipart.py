@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import datetime
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from html import escape
+from typing import NamedTuple
 
 from django_minio_backend import errors
 from django_minio_backend.errors import StorageError
@@ -27,6 +28,14 @@ MAX_PARTS = 10_000
 #: The header that names the upload of an object. After a lost response a client recognises its own
 #: work by it.
 UPLOAD = "x-amz-meta-django-upload"
+
+
+class StoredPart(NamedTuple):
+    """A part that has arrived: its number from 1, its size in bytes, and its ETag."""
+
+    number: int
+    size: int
+    etag: str
 
 
 class MultipartUpload:
@@ -101,9 +110,30 @@ class MultipartUpload:
         self._transport.send("DELETE", self.key, query=self._query)
 
     def has_parts(self) -> bool:
-        response = self._transport.send("GET", self.key, query=self._query)
-        root = self._parse(response, "ListPartsResult")
-        return any(strip_namespace(element) == "Part" for element in root)
+        return bool(next(self._list_pages()))
+
+    def list_parts(self) -> list[StoredPart]:
+        """Return the parts that have arrived, by number. One request per 1,000."""
+        return [part for page in self._list_pages() for part in page]
+
+    def _list_pages(self) -> Iterator[list[StoredPart]]:
+        """Yield the pages of the list of parts.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListParts.html
+        """
+        marker = 0
+        while True:
+            query = [("part-number-marker", str(marker))] if marker else []
+            response = self._transport.send("GET", self.key, query=[*self._query, *query])
+            root = self._parse(response, "ListPartsResult")
+            page = [_read_part(e) for e in root if strip_namespace(e) == "Part"]
+            yield page
+            if read_child_text(root, "IsTruncated") != "true":
+                return
+            if not page or page[-1].number <= marker:
+                location = self._transport.location.at(self.key)
+                raise make_unexpected(location, "a list of parts leads in circles")
+            marker = page[-1].number
 
     def _parse(self, response: Response, expected: str) -> ET.Element:
         location = self._transport.location.at(self.key)
@@ -133,6 +163,14 @@ def start_upload(
         with suppress(StorageError, ValueError):
             _abort_strays(transport, upload, started)
     return upload
+
+
+def _read_part(element: ET.Element) -> StoredPart:
+    return StoredPart(
+        int(read_child_text(element, "PartNumber")),
+        int(read_child_text(element, "Size")),
+        read_etag(read_child_text(element, "ETag")),
+    )
 
 
 def _abort_strays(

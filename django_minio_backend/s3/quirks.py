@@ -7,6 +7,7 @@
 | the response to a HEAD has no document, so a refusal has no reason | `is_unexplained` |
 | each server has its own code for "this bucket has no such configuration" | `is_absent` |
 | MinIO and Amazon S3 may answer 200 and report a failure in the document | `is_late_failure` |
+| MinIO takes an unsigned checksum in a request by a link | `takes_unsigned_checksums` |
 | MinIO lists the headers of objects if it is asked to | `may_list_metadata` |
 | MinIO reports a disk that is full on one drive as an internal error | `is_full` |
 | deleting a missing object is an error on some servers | `MISSING_OBJECT_CODES` |
@@ -45,6 +46,11 @@ _UNEXPLAINED_STATUSES = frozenset({400, 403, 404})
 def checks_content(server_name: str) -> bool:
     """Return True if a server of this name checks content and accepts signed chunks."""
     return server_name.lower() in CHECKING_SERVERS
+
+
+def takes_unsigned_checksums(server_name: str) -> bool:
+    """Return True if a request by a link may have a checksum that the link does not sign."""
+    return server_name.lower() == "minio"
 
 
 def may_list_metadata(server_name: str) -> bool:

@@ -26,6 +26,7 @@ from django_minio_backend.s3.client import ALWAYS, MAX_SINGLE_PUT, ONLY_NEW
 from django_minio_backend.s3.server import Endpoint
 from django_minio_backend.storage import content_types, minio_sdk
 from django_minio_backend.storage.aliases import list_aliases
+from django_minio_backend.storage.by_parts import UploadsByParts
 from django_minio_backend.storage.compression import Compression
 from django_minio_backend.storage.content import Readable
 from django_minio_backend.storage.content_types import merge_headers
@@ -45,7 +46,7 @@ from django_minio_backend.storage.saving import save_new
 from django_minio_backend.storage.uploads import Upload
 
 
-class MinioBackend(FormerNames, ManyFiles, ConfiguredStorage):
+class MinioBackend(FormerNames, ManyFiles, UploadsByParts, ConfiguredStorage):
     """Files in one bucket of an S3 server.
 
     `bucket_name` defaults to MINIO_DEFAULT_BUCKET. `storage_name` is the alias in STORAGES whose
@@ -75,6 +76,9 @@ class MinioBackend(FormerNames, ManyFiles, ConfiguredStorage):
         """
         if isinstance(content, bytes | bytearray | memoryview | str):
             content = ContentFile(content if isinstance(content, str) else bytes(content))
+        if callable(getattr(content, "copy_to", None)):
+            # It is on the server already.
+            return str(content.copy_to(self, str(name or content.name), max_length))
         self.prepare_bucket()
         name = str(content.name if name is None else name)
         readable = Readable.of(content, self.options.multipart_part_size)

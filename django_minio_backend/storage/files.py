@@ -55,6 +55,12 @@ class S3File(_File):
             return raw.size
         return super().size
 
+    @property
+    def etag(self) -> str:
+        """The ETag of the object that is read; "" while writing, and for compressed content."""
+        raw = _unwrap(self.file)
+        return raw.etag if isinstance(raw, ObjectReader) else ""
+
     def open(self, mode: str | None = None, *args: Any, **kwargs: Any) -> S3File:
         """Rewind, or open again if the file is closed or another mode is wanted."""
         if self.closed or (mode and mode != self.mode):

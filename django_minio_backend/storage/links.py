@@ -34,6 +34,24 @@ class PresignedPost:
     fields: Mapping[str, str] = field(repr=False)
 
 
+@dataclass(frozen=True)
+class PartLinks:
+    """Links by which a browser sends the parts of an upload.
+
+    The link of part `n` (from 1) is `url`, "&partNumber=n&X-Amz-Signature=" and `signatures[n-1]`.
+    A request must have `headers`, and exactly the size of its part.
+    """
+
+    url: str = field(repr=False)
+    signatures: Sequence[str] = field(repr=False)
+    headers: Mapping[str, str]
+
+
+# A part's request has this header. It is without effect, unless somebody adds the header that makes
+# a copy of another object: MinIO accepts that one unsigned. Then this one refuses every object.
+_NO_COPY = {"x-amz-copy-source-if-match": "none"}
+
+
 class Links:
     """Makes the links of one bucket, for the address that browsers use."""
 
@@ -166,6 +184,27 @@ class Links:
         conditions = [["content-length-range", *sizes]]
         signed = self._signer.make_post_fields(credentials, now, until, fields, conditions)
         return PresignedPost(f"{self._base}/{self._bucket}", signed)
+
+    def parts(
+        self,
+        key: str,
+        upload_id: str,
+        sizes: Sequence[int],
+        expires: datetime.timedelta | float | None,
+    ) -> PartLinks:
+        """Return the links for the parts of an upload, which have these sizes in bytes."""
+        seconds = self._expiry if expires is None else self._seconds(expires)
+        presigner = self._presigner(int(time.time()), seconds)
+        path = f"/{self._bucket}/{quote_key(key)}"
+        rest, signatures = "", []
+        for number, size in enumerate(sizes, 1):
+            parameters = [("partNumber", str(number)), ("uploadId", upload_id)]
+            headers = {**_NO_COPY, "content-length": str(size)}
+            query = presigner.query("PUT", path, parameters, headers)
+            rest, _, signature = query.rpartition("&X-Amz-Signature=")
+            signatures.append(signature)
+        rest = rest.replace(f"&partNumber={len(sizes)}&", "&")
+        return PartLinks(f"{self._base}{path}?{rest}", signatures, _NO_COPY)
 
     def _seconds(self, expires: datetime.timedelta | float) -> int:
         try:

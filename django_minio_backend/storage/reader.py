@@ -63,6 +63,11 @@ class ObjectReader(io.RawIOBase):
         self._range = FIRST_RANGE
         self._stream = stream
 
+    @property
+    def etag(self) -> str:
+        """The ETag of the version that is read."""
+        return self._version.etag
+
     def readable(self) -> bool:
         return True
 

@@ -76,7 +76,7 @@ def test_one_server_copies_by_itself_what_is_more_than_a_request(
     assert content("second") == {"large.bin": data}
     assert copy("default", "second", verify_only=True)[1] == ""
     storages["second"].delete("large.bin")
-    monkeypatch.setattr("django_minio_backend.moving.minio._COPIED_AT_ONCE", 5 * MIB)
+    monkeypatch.setattr("django_minio_backend.s3.copying.COPIED_AT_ONCE", 5 * MIB)
     copy("default", "second")
     assert storages["second"].stat("large.bin").etag.endswith("-3")  # type: ignore[attr-defined]
     assert content("second") == {"large.bin": data}
