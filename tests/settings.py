@@ -7,13 +7,39 @@ from typing import Any
 SECRET_KEY = "only-for-tests"
 USE_TZ = True
 INSTALLED_APPS = [
+    "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.sessions",
     "django_minio_backend.apps.DjangoMinioBackendConfig",
     "django_minio_backend.bgfiles",
+    "django_minio_backend.direct",
     "django.contrib.staticfiles",
+    "tests.clips",
     "tests.library",
     "tests.logins",
+]
+MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django_minio_backend.direct.middleware.remember_request",
+]
+ROOT_URLCONF = "tests.clips.urls"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
 ]
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
 # Since Django 6.1 there is no default one.

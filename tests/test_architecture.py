@@ -12,7 +12,16 @@ from tools.rooms import FLOORS, ROOT, find_imports, find_modules, room_of
 
 MODULES = find_modules()
 # These have no code of their own.
-THIN = {"urls", "dual_urls", "utils", "bgfiles.apps", "bgfiles.urls"}
+THIN = {
+    "urls",
+    "dual_urls",
+    "utils",
+    "bgfiles.apps",
+    "bgfiles.urls",
+    "direct.apps",
+    "direct.urls",
+}
+APPS = ("bgfiles", "direct")
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 
@@ -24,7 +33,7 @@ def test_every_module_finds_its_tests() -> None:
     """By its name: s3/client.py has tests/s3/test_client.py, commands have tests/management."""
     for module, path in MODULES.items():
         rooms = [room for room in module.split(".")[:-1] if room not in {"commands", "patterns"}]
-        if rooms[-2:] == ["bgfiles", "management"]:
+        if rooms[-1:] == ["management"] and rooms[0] in APPS:
             rooms.pop()
         if path.name != "__init__.py" and module not in THIN and "migrations" not in rooms:
             test = ROOT.joinpath("tests", *rooms, f"test_{path.stem}.py")
@@ -52,21 +61,30 @@ def test_s3_could_be_a_package_of_its_own() -> None:
             assert {room_of(imported) for imported in find_imports(module)} <= ground | {"s3"}
 
 
-def test_background_files_need_only_the_storage_and_the_ranges() -> None:
-    used = {
+def list_names_outside(app: str) -> set[str]:
+    """Return the names of the package that an app of its own uses."""
+    return {
         name
         for module in MODULES
-        if room_of(module) == "bgfiles"
+        if room_of(module) == app
         for name in list_names(module)
         if name.startswith("django_minio_backend")
-        and not name.startswith("django_minio_backend.bgfiles")
+        and not name.startswith(f"django_minio_backend.{app}")
     }
+
+
+def test_background_files_need_only_the_storage_and_the_ranges() -> None:
     ranges = "django_minio_backend.ranges"
-    assert used == {
+    assert list_names_outside("bgfiles") == {
         "django_minio_backend.MinioBackend",
         f"{ranges}.Unsatisfiable",
         f"{ranges}.parse_range",
     }
+
+
+def test_direct_uploads_need_only_the_storage_and_its_errors() -> None:
+    names = list_names_outside("direct") - {"django_minio_backend.MinioBackend"}
+    assert {name.rpartition(".")[0] for name in names} == {"django_minio_backend.errors"}
 
 
 def test_only_one_module_imports_the_sdk() -> None:

@@ -25,7 +25,7 @@ FLOORS: list[list[str]] = [
     ["checks", "doctor", "utils", "views", "health_check", "startup"],
     ["apps", "urls", "dual_urls"],
     ["__init__"],
-    ["management", "bgfiles"],
+    ["management", "bgfiles", "direct"],
 ]
 _PICTURE = re.compile(r"```mermaid\n.*?```", re.DOTALL)
 

@@ -77,6 +77,14 @@ def list_cache_patterns() -> list[str]:
     return patterns
 
 
+def list_pending_prefixes() -> list[str]:
+    """Return the prefixes of direct uploads, which have a command of their own that cleans."""
+    if not apps.is_installed("django_minio_backend.direct"):
+        return []
+    config: Any = apps.get_app_config("direct_uploads")
+    return [config.pending_prefix]
+
+
 def list_unresolved() -> list[str]:
     """Return the installed packages whose files nothing here can find."""
     return [package for app, package in _UNRESOLVED.items() if apps.is_installed(app)]

@@ -41,7 +41,8 @@ def list_foreign_prefixes(storage: MinioBackend) -> tuple[str, ...]:
     """
     own_prefix, static = storage.options.prefix, keeps_static_files(storage)
     return tuple(
-        {
+        {own_prefix + prefix for prefix in derived.list_pending_prefixes()}
+        | {
             neighbour.options.prefix
             for neighbour in list_neighbours(storage)
             if neighbour.options.prefix.startswith(own_prefix)

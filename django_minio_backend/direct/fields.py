@@ -1,0 +1,117 @@
+"""A FileField for files that the browser uploads. Its column and migrations are FileField's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from django.db import models, router, transaction
+from django.db.models import signals
+from django.db.models.fields.files import FieldFile
+
+from django_minio_backend.direct.files import DirectUpload, make_final_name
+from django_minio_backend.direct.forms import DirectFileFormField, DirectFileInput
+from django_minio_backend.direct.targets import Target
+
+if TYPE_CHECKING:
+    from django.forms import Field as FormField
+
+# Attributes of an instance: the files that wait for its row, and True while `save` runs.
+_WAITING, _SAVING = "_direct_uploads", "_saves_direct_uploads"
+
+
+class DirectFieldFile(FieldFile):
+    def save(self, name: str, content: Any, save: bool = True) -> None:
+        """Name an upload, and publish it when the row is committed. Save other files at once."""
+        if not isinstance(content, DirectUpload):
+            super().save(name, content, save)
+            return
+        wanted = self.field.generate_filename(self.instance, name)
+        self.name = make_final_name(wanted, content.receipt.id, self.field.max_length)
+        setattr(self.instance, self.field.attname, self.name)
+        self._committed = True
+        _publish_with_row(self.instance, content, self.name)
+        if save:
+            self.instance.save()
+
+    save.alters_data = True  # type: ignore[attr-defined]
+
+
+def _publish_with_row(instance: models.Model, upload: DirectUpload, name: str) -> None:
+    """Publish a file on commit. Outside a transaction wait until the row is there."""
+    using = instance._state.db or router.db_for_write(type(instance), instance=instance)
+    if transaction.get_connection(using).in_atomic_block:
+        upload.publish_on_commit(name, using)
+    else:
+        instance.__dict__.setdefault(_WAITING, []).append((upload, name))
+
+
+def _begin_saving(instance: models.Model, **keywords: Any) -> None:
+    instance.__dict__[_SAVING] = True
+
+
+def _end_saving(instance: models.Model, using: str, **keywords: Any) -> None:
+    instance.__dict__.pop(_SAVING, None)
+    _publish_waiting(instance, using)
+
+
+def _publish_waiting(instance: models.Model, using: str | None) -> None:
+    for upload, name in instance.__dict__.pop(_WAITING, []):
+        upload.publish_on_commit(name, using)
+
+
+class DirectFileField(models.FileField):
+    """A FileField whose files come straight from the browser.
+
+    `max_size` is bytes. `content_types` are patterns such as "video/*". They also hold for files
+    that come through Django. The file of an upload gets its name when the row is committed. After
+    a rollback nothing is left but an upload that expires.
+    """
+
+    attr_class = DirectFieldFile
+
+    def __init__(
+        self,
+        *args: Any,
+        max_size: int | None = None,
+        content_types: Sequence[str] = (),
+        **keywords: Any,
+    ) -> None:
+        self.max_size = max_size
+        self.content_types = tuple(content_types)
+        super().__init__(*args, **keywords)
+
+    def deconstruct(self) -> tuple[str, str, Sequence[Any], dict[str, Any]]:
+        """Return what a FileField does: the limits are none of the database's."""
+        name, _, args, keywords = super().deconstruct()
+        return name, "django.db.models.FileField", args, keywords
+
+    def contribute_to_class(  # type: ignore[override]
+        self, cls: type[models.Model], name: str, **kwargs: Any
+    ) -> None:
+        super().contribute_to_class(cls, name, **kwargs)
+        if not cls._meta.abstract:
+            uid = f"direct_uploads.{cls._meta.label}"
+            signals.pre_save.connect(_begin_saving, sender=cls, dispatch_uid=uid)
+            signals.post_save.connect(_end_saving, sender=cls, dispatch_uid=uid)
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
+        file = super().pre_save(model_instance, add)
+        if _SAVING not in model_instance.__dict__:
+            # `bulk_create` has no signal for a row that is there.
+            _publish_waiting(model_instance, model_instance._state.db)
+        return file
+
+    @property
+    def target(self) -> Target:
+        label = f"{self.model._meta.label}.{self.name}"
+        return Target(label, "", self.max_size, self.content_types)
+
+    def formfield(self, **keywords: Any) -> FormField:
+        """Return a form field for uploads. The admin's own widget makes room for this one."""
+        widget = keywords.get("widget")
+        kind = widget if isinstance(widget, type) else type(widget)
+        if not issubclass(kind, DirectFileInput):
+            keywords["widget"] = DirectFileInput()
+        defaults = {"form_class": DirectFileFormField, "target": self.target}
+        return super().formfield(**{**defaults, **keywords})  # type: ignore[return-value]

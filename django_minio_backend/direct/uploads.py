@@ -1,0 +1,192 @@
+"""Uploads from their beginning to their receipt. Nothing here knows of HTTP or of rows.
+
+No row and no memory of the site holds an upload. The browser carries a signed ticket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+from django_minio_backend import MinioBackend
+from django_minio_backend.direct import tokens
+from django_minio_backend.direct.files import Receipt, make_pending_name
+from django_minio_backend.direct.targets import Target
+from django_minio_backend.errors import ObjectNotFound, UploadNotFound
+
+MIB = 2**20
+#: A file up to this size goes in one request, and the least size of a part.
+SMALL = 8 * MIB
+# A browser holds a part in memory to hash it. Larger parts are sent without a checksum.
+_LARGEST_HASHED = 64 * MIB
+_MOST_PARTS = 10_000
+#: The seconds that the links of an upload live. The script fetches new ones.
+LINKS_LIVE = 3600
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """An upload that has begun. `size` is bytes. `upload_id` is "" if it has one part."""
+
+    id: str
+    user: str
+    target: Target
+    name: str
+    size: int
+    content_type: str
+    upload_id: str = ""
+
+    def to_token(self) -> str:
+        data = {"i": self.id, "u": self.user, "t": self.target.to_data(), "n": self.name}
+        more = {"s": self.size, "c": self.content_type, "p": self.upload_id}
+        return tokens.sign(tokens.TICKET, {**data, **more})
+
+    @classmethod
+    def from_token(cls, token: str) -> Ticket:
+        """Return the ticket of a token. Raises BadSignature if it is not ours or too old."""
+        data = tokens.load(tokens.TICKET, token)
+        target = Target.from_data(data["t"])
+        return cls(data["i"], data["u"], target, data["n"], data["s"], data["c"], data["p"])
+
+    @property
+    def pending_name(self) -> str:
+        return make_pending_name(self.id)
+
+    @property
+    def part_size(self) -> int:
+        return choose_part_size(self.size)
+
+    @property
+    def part_sizes(self) -> list[int]:
+        full, rest = divmod(self.size, self.part_size)
+        return [self.part_size] * full + [rest] * bool(rest)
+
+
+def choose_part_size(size: int) -> int:
+    """Return the bytes of a part: about 1,000 parts, which are one page of a list, or 10,000."""
+    for most, largest in ((1000, _LARGEST_HASHED), (_MOST_PARTS, size)):
+        part_size = max(SMALL, -(-size // most // MIB) * MIB)
+        if part_size <= largest:
+            break
+    return part_size
+
+
+def begin(target: Target, user: str, name: str, size: int, content_type: str) -> dict[str, Any]:
+    """Begin an upload, and return all that a browser needs for it. At most one request.
+
+    Raises ValidationError for a file that the field does not accept.
+    """
+    storage = target.find_storage()
+    kind = choose_type(storage, name, content_type)
+    target.check(size, kind)
+    ticket = Ticket(tokens.make_id(), user, target, name, size, kind)
+    if size > SMALL:
+        upload_id = storage.start_parts(ticket.pending_name, kind)
+        ticket = Ticket(ticket.id, user, target, name, size, kind, upload_id)
+    return _describe(ticket, storage)
+
+
+def choose_type(storage: MinioBackend, name: str, content_type: str) -> str:
+    """Return the type that a file of this name gets. The browser only claims one."""
+    kind = storage.make_headers(name, content_type)["Content-Type"]
+    return kind.partition(";")[0].strip().lower()
+
+
+def _describe(ticket: Ticket, storage: MinioBackend) -> dict[str, Any]:
+    if not ticket.upload_id:
+        post = storage.presigned_post(
+            ticket.pending_name,
+            min_size=ticket.size,
+            max_size=ticket.size,
+            content_type=ticket.content_type,
+            expires=LINKS_LIVE,
+        )
+        return {"ticket": ticket.to_token(), "url": post.url, "fields": dict(post.fields)}
+    links = storage.sign_parts(ticket.pending_name, ticket.upload_id, ticket.part_sizes, LINKS_LIVE)
+    return {
+        "ticket": ticket.to_token(),
+        "url": links.url,
+        "signatures": list(links.signatures),
+        "headers": dict(links.headers),
+        "part_size": ticket.part_size,
+        "checksums": storage.checks_parts and ticket.part_size <= _LARGEST_HASHED,
+    }
+
+
+def resume(ticket: Ticket) -> dict[str, Any]:
+    """Return fresh links, and the numbers of the parts that have arrived. One request.
+
+    Raises ValidationError if the upload is gone.
+    """
+    storage = ticket.target.find_storage()
+    arrived: list[int] = []
+    if ticket.upload_id:
+        try:
+            parts = storage.list_parts(ticket.pending_name, ticket.upload_id)
+        except UploadNotFound:
+            raise _make_gone() from None
+        sizes = dict(enumerate(ticket.part_sizes, 1))
+        arrived = [part.number for part in parts if part.size == sizes.get(part.number)]
+    return {**_describe(ticket, storage), "arrived": arrived}
+
+
+def finish(ticket: Ticket) -> Mapping[str, Any]:
+    """Make the file of its parts, look at it, and return its receipt. At most three requests.
+
+    A second call, after a lost response, returns a receipt too. Raises ValidationError if a part
+    is missing, and if there is no file of the announced size.
+    """
+    storage = ticket.target.find_storage()
+    if ticket.upload_id:
+        _finish_parts(ticket, storage)
+    try:
+        stat = storage.stat(ticket.pending_name)
+    except ObjectNotFound:
+        raise _make_gone() from None
+    if stat.size != ticket.size:
+        raise ValidationError(
+            _("The upload has %(size)s bytes instead of %(announced)s: choose the file again."),
+            code="wrong_size",
+            params={"size": stat.size, "announced": ticket.size},
+        )
+    receipt = Receipt(
+        ticket.id,
+        ticket.user,
+        ticket.target,
+        ticket.name,
+        stat.size,
+        ticket.content_type,
+        stat.etag,
+    )
+    return {"receipt": receipt.to_token(), "name": receipt.name, "size": receipt.size}
+
+
+def _finish_parts(ticket: Ticket, storage: MinioBackend) -> None:
+    try:
+        parts = storage.list_parts(ticket.pending_name, ticket.upload_id)
+        stored = [(part.number, part.size) for part in parts]
+        if stored != list(enumerate(ticket.part_sizes, 1)):
+            raise ValidationError(
+                _("Parts of the upload are missing: %(count)d of %(all)d have arrived."),
+                code="missing_parts",
+                params={"count": len(parts), "all": len(ticket.part_sizes)},
+            )
+        storage.finish_parts(ticket.pending_name, ticket.upload_id, parts)
+    except UploadNotFound:
+        pass  # an earlier call finished it
+
+
+def cancel(ticket: Ticket) -> None:
+    """Give up an upload, and delete what has arrived."""
+    storage = ticket.target.find_storage()
+    if ticket.upload_id:
+        storage.abort_parts(ticket.pending_name, ticket.upload_id)
+    storage.delete(ticket.pending_name)
+
+
+def _make_gone() -> ValidationError:
+    return ValidationError(_("The upload is gone: choose the file again."), code="gone")

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from django_minio_backend import MinioBackend
+from django_minio_backend.direct.files import Receipt, make_final_name
+from django_minio_backend.direct.testing import make_receipt
+from django_minio_backend.errors import AccessDenied
+from tests.clips.models import Clip
+from tests.conftest import Buckets
+from tests.direct.conftest import list_pending
+
+pytestmark = pytest.mark.django_db
+
+
+def clean(**options: Any) -> str:
+    out = StringIO()
+    call_command("clean_direct_uploads", stdout=out, stderr=out, **options)
+    return out.getvalue().replace("\xa0", " ")
+
+
+@pytest.fixture
+def ids(storage: MinioBackend) -> list[str]:
+    """The ids of two uploads: a row waits for the first one."""
+    field = Clip._meta.get_field("file")
+    found = [Receipt.from_token(make_receipt(field, "a.mp4", b"abc")).id for _ in range(2)]
+    Clip.objects.create(title="one", file=make_final_name("clips/a.mp4", found[0], 100))
+    return found
+
+
+def test_young_uploads_stay_and_rows_get_their_files(ids: list[str], storage: MinioBackend) -> None:
+    name = f"clips/a_{ids[0]}.mp4"
+    assert clean(dry_run=True) == (
+        f"{name} (3 bytes): would be published\n"
+        "1 would be published, 0 would be deleted, 1 younger and left alone.\n"
+    )
+    assert len(list_pending(storage)) == 2
+    assert clean() == (
+        f"{name} (3 bytes): published\n1 published, 0 deleted, 1 younger and left alone.\n"
+    )
+    assert storage.open(name).read() == b"abc"
+    assert list_pending(storage) == [ids[1]]
+
+
+def test_old_uploads_go(ids: list[str], storage: MinioBackend, settings: Any) -> None:
+    settings.DIRECT_UPLOADS_MAX_AGE = -60
+    assert clean().endswith("1 published, 1 deleted, 0 younger and left alone.\n")
+    assert list_pending(storage) == []
+
+
+def test_a_failure_is_told_and_fails_the_command(
+    ids: list[str], storage: MinioBackend, monkeypatch: pytest.MonkeyPatch, buckets: Buckets
+) -> None:
+    def refuse(*args: Any, **keywords: Any) -> None:
+        raise AccessDenied("no copies")
+
+    monkeypatch.setattr(MinioBackend, "copy_file", refuse)
+    out = StringIO()
+    with pytest.raises(CommandError, match="1 of them failed"):
+        call_command("clean_direct_uploads", stdout=out, stderr=out)
+    assert "no copies" in out.getvalue()
+    assert len(list_pending(storage)) == 2
+
+
+def test_a_wrong_age_is_refused() -> None:
+    with pytest.raises(CommandError, match="0 or more hours"):
+        call_command("clean_direct_uploads", older_than=-1)

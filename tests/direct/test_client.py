@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from django_minio_backend import MinioBackend
+from django_minio_backend.direct import client
+from django_minio_backend.direct.files import Receipt, make_pending_name
+from django_minio_backend.direct.targets import Target
+from django_minio_backend.direct.uploads import SMALL
+from tests.direct.conftest import Visitor, list_pending
+from tests.storage.conftest import unfinished_uploads
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize("size", [0, 5, SMALL, SMALL + 1, 2 * SMALL + 7])
+def test_a_program_uploads_files_of_any_size(
+    storage: MinioBackend, nobody: Visitor, size: int
+) -> None:
+    data = os.urandom(size)
+    receipt = Receipt.from_token(nobody.upload(Target(), "a.bin", data))
+    assert storage.open(make_pending_name(receipt.id)).read() == data
+
+
+def test_an_upload_that_fails_leaves_nothing(
+    storage: MinioBackend, nobody: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "_TRIES", client._TRIES.new(total=0))
+
+    def ask(view: str, data: Mapping[str, Any]) -> dict[str, Any]:
+        answer = nobody.ask(view, data)
+        if "signatures" in answer:
+            answer["signatures"][1] = "0" * 64
+        return answer
+
+    content = io.BytesIO(os.urandom(SMALL + 1))
+    with pytest.raises(OSError, match="refused the upload: HTTP 403"):
+        client.send_file(ask, Target().to_token(""), content, "a.bin")
+    assert unfinished_uploads(storage) == 0
+    assert list_pending(storage) == []
