@@ -86,9 +86,9 @@ class _PrefixProxy(BaseHTTPRequestHandler):
 class Fault:
     """What happens once to a request whose "METHOD path" matches.
 
-    "flip": the last bit of the answer is another. "lost": the server gets it, and its answer
-    never arrives. "reset": the server does not get it. A number: the status of an answer that is
-    not the server's. `then` is called after it.
+    "garble": the last bit of its body arrives as another. "flip": the last bit of the answer is
+    another. "lost": the server gets it, and its answer never arrives. "reset": the server does not
+    get it. A number: the status of an answer that is not the server's. `then` is called after it.
     """
 
     request: str
@@ -110,6 +110,8 @@ class _FaultyProxy(BaseHTTPRequestHandler):
         fault = next((f for f in self.server.faults if re.search(f.request, line)), None)
         if fault and not fault.repeats:
             self.server.faults.remove(fault)
+        if fault and fault.what == "garble":
+            body, fault = body[:-1] + bytes([body[-1] ^ 1]), None
         if fault is None or fault.what == "lost":
             answer = self._forward(body)
         if fault is None:
@@ -120,11 +122,13 @@ class _FaultyProxy(BaseHTTPRequestHandler):
             status, headers, content = self._forward(body)
             self._send(status, headers, content[:-1] + bytes([content[-1] ^ 1]))
         elif isinstance(fault.what, int):
-            self._send(fault.what, {}, f"<Error><Code>{fault.code}</Code></Error>".encode())
+            # A page may read the status.
+            headers = {"Access-Control-Allow-Origin": "*"}
+            self._send(fault.what, headers, f"<Error><Code>{fault.code}</Code></Error>".encode())
         else:
             self.close_connection = True
 
-    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = answer
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = do_OPTIONS = answer
 
     def _forward(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
         connection = HTTPConnection(self.server.upstream)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -15,50 +13,14 @@ from typing import Any
 
 import pytest
 
+from tests.chromium import browser, loaded  # noqa: F401 (a fixture)
 from tests.examples.test_demo import PATIENCE, demo, environment, scratch  # noqa: F401 (fixtures)
 from tests.pipes import killed_after
 
-webdriver = pytest.importorskip("selenium.webdriver")
 WebDriverWait = pytest.importorskip("selenium.webdriver.support.ui").WebDriverWait
 title_contains = pytest.importorskip(
     "selenium.webdriver.support.expected_conditions"
 ).title_contains
-
-
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Any]:
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip("no Chromium with its driver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for argument in ("headless", "no-sandbox", "disable-gpu", f"user-data-dir={tmp_path / 'user'}"):
-        options.add_argument(f"--{argument}")
-    options.add_experimental_option(
-        "prefs", {"download.default_directory": str(tmp_path / "downloads")}
-    )
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    service = webdriver.ChromeService(executable_path=driver)
-    found = webdriver.Chrome(options=options, service=service)
-    try:
-        yield found
-    finally:
-        found.quit()
-
-
-def loaded(browser: Any, url: str) -> list[tuple[int, str]]:
-    """Open a page and return what it loaded, with each answer's status."""
-    browser.get_log("performance")
-    browser.get(url)
-    answers = []
-    for entry in browser.get_log("performance"):
-        message = json.loads(entry["message"])["message"]
-        assert message["method"] != "Network.loadingFailed", message
-        if message["method"] == "Network.responseReceived":
-            response = message["params"]["response"]
-            answers.append((response["status"], response["url"]))
-    assert browser.get_log("browser") == []
-    return answers
 
 
 @dataclass
@@ -87,14 +49,14 @@ def running(env: dict[str, str]) -> Iterator[Running]:
         process.communicate(timeout=PATIENCE)
 
 
-def log_in(browser: Any, password: str) -> None:
+def log_in(browser: Any, password: str) -> None:  # noqa: F811
     browser.find_element("name", "username").send_keys("admin")
     browser.find_element("name", "password").send_keys(password)
     browser.find_element("css selector", "input[type=submit]").click()
 
 
 def test_pages_load_from_the_bucket_without_an_error(
-    browser: Any,
+    browser: Any,  # noqa: F811
     environment: dict[str, str],  # noqa: F811
 ) -> None:
     with running(environment) as project:
@@ -124,7 +86,7 @@ def downloaded(folder: Path, name: str) -> Path:
 
 
 def test_an_export_is_asked_for_watched_and_downloaded(
-    browser: Any,
+    browser: Any,  # noqa: F811
     environment: dict[str, str],  # noqa: F811
     tmp_path: Path,
 ) -> None:

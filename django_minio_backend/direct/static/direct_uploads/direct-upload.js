@@ -6,7 +6,8 @@ const TRIES = 8;
 // The milliseconds after which a request without progress has failed.
 const QUIET = 60000;
 const STORED = "direct-upload:";
-const RETRIED = new Set([0, 408, 429, 500, 502, 503, 504]);
+// 400: a part was damaged on its way.
+const RETRIED = new Set([0, 400, 408, 429, 500, 502, 503, 504]);
 
 /** The place of a part in a file: [start, end). */
 export function findPart(number, partSize, size) {
@@ -213,25 +214,30 @@ class Upload {
     const blob = this.file.slice(...findPart(number, plan.part_size, this.file.size));
     const headers = { ...plan.headers };
     if (plan.checksums && globalThis.crypto?.subtle) headers["x-amz-checksum-sha256"] = await hash(blob);
-    let signed = plan.signatures;
+    let refusals = 0;
     await this.retry(async () => {
-      const url = `${plan.url}&partNumber=${number}&X-Amz-Signature=${plan.signatures[number - 1]}`;
+      const used = plan.signatures;
+      const url = `${plan.url}&partNumber=${number}&X-Amz-Signature=${used[number - 1]}`;
       try {
         await send("PUT", url, blob, headers, this.stop.signal, (bytes) => this.advance(number, bytes));
       } catch (error) {
-        // The links have expired. One part fetches new ones for all.
-        if (error.status === 403 && plan.signatures === signed) {
-          plan.renewal ??= this.ask("resume", { ticket: this.ticket }).then(
-            ({ url: fresh, signatures }) => Object.assign(plan, { url: fresh, signatures }),
-          ).finally(() => { plan.renewal = null; });
-          await plan.renewal;
-          signed = plan.signatures;
-          throw new Failed(0);
-        }
-        throw error;
+        refusals += 1;
+        if (error.status !== 403 || refusals > 3) throw error;
+        // The link has expired. One part fetches new links for all.
+        if (plan.signatures === used) await (plan.renewal ??= this.renew(plan));
+        throw new Failed(0);
       }
     });
     this.advance(number, blob.size);
+  }
+
+  async renew(plan) {
+    try {
+      const { url, signatures } = await this.ask("resume", { ticket: this.ticket });
+      Object.assign(plan, { url, signatures });
+    } finally {
+      plan.renewal = null;
+    }
   }
 
   async retry(work) {
@@ -450,11 +456,12 @@ export class DirectUploadElement extends Base {
     }
     const retries = upload.state === "failed" && !upload.refused;
     pause.hidden = upload.state === "done" || upload.state === "finishing" || (upload.state === "failed" && !retries);
-    this.name(pause, retries ? "retry" : upload.state === "paused" ? "resume" : "pause", upload);
-    this.name(cancel, upload.state === "done" || upload.refused ? "remove" : "cancel", upload);
+    this.offer(pause, retries ? "retry" : upload.state === "paused" ? "resume" : "pause", upload);
+    this.offer(cancel, upload.state === "done" || upload.refused ? "remove" : "cancel", upload);
   }
 
-  name(button, action, upload) {
+  // Not called `name`: the admin's script rewrites that of each element.
+  offer(button, action, upload) {
     if (button.dataset.action === action) return;
     button.dataset.action = action;
     button.textContent = this.text(action);
