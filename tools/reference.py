@@ -85,7 +85,11 @@ REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
 PAGES = (REFERENCE / "options.md", REFERENCE / "commands.md")
 MARKS = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 #: Apps that have commands.
-APPS = ("django_minio_backend", "django_minio_backend.bgfiles")
+APPS = (
+    "django_minio_backend",
+    "django_minio_backend.bgfiles",
+    "django_minio_backend.direct",
+)
 
 
 def write_pages() -> None:
@@ -142,8 +146,8 @@ def describe_option(name: str) -> tuple[str, str]:
 
 def find_our_commands() -> dict[str, str]:
     """Return our commands and their apps. Another app may have one of the same name."""
-    paths = {app: Path(apps.get_app_config(app.rpartition(".")[2]).path) for app in APPS}
-    return {name: app for app in APPS for name in find_commands(str(paths[app] / "management"))}
+    paths = {config.name: config.path for config in apps.get_app_configs()}
+    return {name: app for app in APPS for name in find_commands(f"{paths[app]}/management")}
 
 
 def describe_command(name: str) -> Iterator[str]:

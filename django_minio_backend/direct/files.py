@@ -91,7 +91,7 @@ def read_id(name: str) -> str:
 
 
 class DirectUpload(_File):
-    """What a browser has uploaded. Reading it requests ranges of exactly the version that
+    """A file that a browser has uploaded. Reading it requests ranges of the version that
     `receipt` describes. It raises ObjectChanged if there is another one by now.
     """
 

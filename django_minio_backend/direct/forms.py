@@ -136,8 +136,8 @@ class DirectFileFormField(forms.FileField):
     """A FileField whose file may have been uploaded already.
 
     `storage` is an alias of STORAGES. `max_size` is bytes. `content_types` are patterns such as
-    "image/*". With `multiple` the value is a list. What validators and `clean_<field>` get is a
-    readable File.
+    "image/*". With `multiple` the value is a list. Validators and `clean_<field>` get readable
+    Files.
     """
 
     widget = DirectFileInput

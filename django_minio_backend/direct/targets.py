@@ -1,4 +1,4 @@
-"""What a field accepts, and where its files go: the same for page, views and form."""
+"""The limits and the storage of a field: the same for page, views and form."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ ILLUSTRATIONS = {"docs/how-to/health-and-kubernetes.md": 1}  # django-health-che
 #: The paths that projects may import from.
 PUBLIC = re.compile(
     r"django_minio_backend(\.(models|utils|urls|dual_urls|views|health_check|ranges|apps|errors"
-    r"|bgfiles(\.\w+)*))?"
+    r"|(bgfiles|direct)(\.\w+)*))?"
 )
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,11 +15,14 @@ from django_minio_backend.bgfiles import conf
 from django_minio_backend.checks import messages
 from django_minio_backend.config import options
 from django_minio_backend.config.fields import ENDPOINT_OPTIONS
+from django_minio_backend.direct import checks as direct_checks
+from django_minio_backend.direct import conf as direct_conf
 from tests.docs.pages import DOCS
 from tools import reference
 
 REFERENCE = DOCS / "reference"
 BACKGROUND_FILES = (DOCS / "how-to" / "background-files.md").read_text()
+DIRECT_UPLOADS = (DOCS / "how-to" / "direct-uploads.md").read_text()
 
 
 @pytest.mark.parametrize("page", reference.PAGES, ids=lambda page: page.name)
@@ -62,9 +66,16 @@ def test_every_check_is_in_its_table() -> None:
     assert set(rows) == list_ids(messages)
 
 
-def test_every_check_of_background_files_is_in_its_table() -> None:
-    rows = re.findall(r"^\| `(bgfiles\.[EW]\d+)` \|", BACKGROUND_FILES, re.MULTILINE)
-    assert set(rows) == list_ids(bgfiles_checks)
+@pytest.mark.parametrize(
+    ("label", "text", "module"),
+    [
+        ("bgfiles", BACKGROUND_FILES, bgfiles_checks),
+        ("direct_uploads", DIRECT_UPLOADS, direct_checks),
+    ],
+)
+def test_every_check_of_an_app_is_in_its_table(label: str, text: str, module: object) -> None:
+    rows = re.findall(rf"^\| `({label}\.[EW]\d+)` \|", text, re.MULTILINE)
+    assert set(rows) == list_ids(module)
 
 
 def test_every_error_is_in_its_table() -> None:
@@ -78,11 +89,17 @@ def test_every_error_is_in_its_table() -> None:
     assert {name for name in names if not re.search(rf"^\| .*`{name}`.* \|", text, re.M)} == set()
 
 
-def test_every_setting_of_background_files_is_in_its_table() -> None:
-    read = set(re.findall(r"BGFILES_\w+[A-Z]", Path(conf.__file__).read_text()))
-    assert set(re.findall(r"^\| `(BGFILES_\w+)` \|", BACKGROUND_FILES, re.MULTILINE)) == read
-
-
-def test_one_module_reads_the_settings_of_background_files() -> None:
-    modules = Path(conf.__file__).parent.rglob("*.py")
-    assert [path.name for path in modules if '"BGFILES_' in path.read_text()] == ["conf.py"]
+@pytest.mark.parametrize(
+    ("start", "text", "module"),
+    [("BGFILES_", BACKGROUND_FILES, conf), ("DIRECT_UPLOADS_", DIRECT_UPLOADS, direct_conf)],
+)
+def test_every_setting_of_an_app_is_in_its_table_and_read_once(
+    start: str, text: str, module: Any
+) -> None:
+    path = Path(module.__file__)
+    read = set(re.findall(rf'"({start}\w+[A-Z])"', path.read_text()))
+    assert set(re.findall(rf"^\| `({start}\w+)` \|", text, re.MULTILINE)) == read
+    readers = [
+        p for p in path.parent.rglob("*.py") if f'getattr(settings, "{start}' in p.read_text()
+    ]
+    assert readers == [path]

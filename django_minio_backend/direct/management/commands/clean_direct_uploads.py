@@ -1,4 +1,4 @@
-"""`manage.py clean_direct_uploads`: publish what rows wait for, delete what no form has taken."""
+"""`manage.py clean_direct_uploads`: publish the files of saved rows, delete old uploads."""
 
 from __future__ import annotations
 

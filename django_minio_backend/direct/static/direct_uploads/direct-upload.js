@@ -486,7 +486,7 @@ export class DirectUploadElement extends Base {
     pause.type = cancel.type = "button";
     pause.addEventListener("click", () => upload.state === "running" ? upload.pause() : upload.run());
     cancel.addEventListener("click", () => upload.state === "done" ? this.drop(upload) : upload.cancel());
-    row.append(name, bar, status, pause, cancel);
+    row.append(name, pause, cancel, bar, status);
     this.list.append(row);
     return { row, bar, status, pause, cancel };
   }
