@@ -2,13 +2,14 @@ from __future__ import annotations
 
 from django import forms
 
+from django_minio_backend.direct.forms import DirectFileFormField
 from examples.attachments.models import Attachment, PrivateAttachment, PublicAttachment
 
 MODELS: dict[str, type[Attachment]] = {"private": PrivateAttachment, "public": PublicAttachment}
 
 
 class UploadForm(forms.Form):
-    file = forms.FileField(max_length=200)
+    file = DirectFileFormField(max_length=200)
     visibility = forms.ChoiceField(
         choices=[("private", "Private"), ("public", "Public")],
         initial="private",

@@ -31,6 +31,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django_minio_backend.apps.DjangoMinioBackendConfig",
     "django_minio_backend.bgfiles",
+    "django_minio_backend.direct",
     "django.contrib.staticfiles",
     "examples.attachments",
     "examples.exports",
@@ -44,6 +45,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "django_minio_backend.direct.middleware.remember_request",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 TEMPLATES = [

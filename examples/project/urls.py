@@ -19,6 +19,7 @@ urlpatterns = [
     path("private/<int:pk>", stream, name="stream"),
     path("exports/", exports, name="exports"),
     path("exports/files/", include("django_minio_backend.bgfiles.urls")),
+    path("uploads/", include("django_minio_backend.direct.urls")),
     path("admin/", admin.site.urls),
     path("healthz/", include("django_minio_backend.urls")),
     path("favicon.ico", favicon),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import re
 import runpy
@@ -15,7 +17,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import urllib3
@@ -24,6 +26,7 @@ from django.core.files.base import ContentFile
 from django.core.management import get_commands
 
 from django_minio_backend import MinioBackend
+from django_minio_backend.direct.client import send_file
 from tests.conftest import Fetch
 from tools.minio_server import Server
 from tools.processes import started
@@ -218,7 +221,7 @@ def test_uploaded_files_are_reached_through_nginx_only_as_their_links_allow(
     assert all(link.startswith(files) for link in links if "://" in link)
     [private] = [link for link in links if "X-Amz-Signature" in link]
     [public] = [link for link in links if "-public/" in link]
-    [style] = [link for link in links if link.endswith(".css")]
+    [style] = [link for link in links if re.search(r"attachments/style[\w.]*\.css$", link)]
     assert fetch(private).data == fetch(public).data == content
     assert fetch(style).headers["Content-Type"] == "text/css; charset=utf-8"
     assert fetch(private.partition("?")[0]).status == 403
@@ -235,8 +238,11 @@ def test_uploaded_files_are_reached_through_nginx_only_as_their_links_allow(
             assert opened.headers.get(header) == plain.get(header) != "text/html"
     for credential in ("x", "minioadmin%2F20260101%2Fus-east-1%2Fs3%2Faws4_request"):
         assert fetch(f"{page}&X-Amz-Credential={credential}&X-Amz-Signature=x").status >= 400
-    refused = fetch(public, "PUT", body=b"overwritten")
+    assert fetch(public, "PUT", body=b"overwritten").status == 403
+    assert fetch(public, "POST", fields={"file": ("a", b"overwritten")}).status >= 400
+    refused = fetch(public, "DELETE")
     assert (refused.status, b"nginx" in refused.data) == (403, True)  # MinIO is not even asked
+    assert fetch(public).data == content
 
 
 @pytest.mark.parametrize("name", ["a b+c%41&d=e;f#g?h.txt", "Straße/日本 (1).txt", "~'!*,:@$.txt"])
@@ -246,3 +252,37 @@ def test_signed_links_survive_the_proxy_whatever_the_name_is(
     storage = MinioBackend("django-backend-dev-private", **composed.options)
     link = storage.url(storage.save(name, ContentFile(b"content")))
     assert fetch(link).data == b"content"
+
+
+def test_a_browser_uploads_through_nginx(composed: Composed, fetch: Fetch) -> None:
+    """The site and the bucket have one origin, so no CORS is needed."""
+    page = fetch(composed.url)
+    cookie = page.headers["Set-Cookie"].partition(";")[0]
+    csrf = re.search(rb'name="csrfmiddlewaretoken" value="(\w+)"', page.data)
+    token = re.search(rb'data-token="([^"]+)"', page.data)
+    assert csrf
+    assert token
+
+    def ask(view: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        headers = {
+            "Cookie": cookie,
+            "Origin": composed.url.rstrip("/"),
+            "X-CSRFToken": csrf[1].decode(),
+            "Content-Type": "application/json",
+        }
+        url = f"{composed.url}uploads/{view}/"
+        answer = fetch(url, "POST", body=json.dumps(data), headers=headers)
+        assert answer.status == 200, answer.data
+        return cast(Mapping[str, Any], answer.json())
+
+    content = os.urandom(9 * 2**20)
+    receipt = send_file(ask, token[1].decode(), io.BytesIO(content), "large.bin")
+    fields = {
+        "csrfmiddlewaretoken": csrf[1].decode(),
+        "visibility": "private",
+        "file-receipt": receipt,
+    }
+    headers = {"Cookie": cookie, "Origin": composed.url.rstrip("/")}
+    assert fetch(composed.url, "POST", fields=fields, headers=headers).status == 302
+    links = re.findall(r'href="([^"]+/large_[^"]+)"', fetch(composed.url).data.decode())
+    assert fetch(unescape(links[0])).data == content
