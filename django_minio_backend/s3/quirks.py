@@ -8,6 +8,7 @@
 | each server has its own code for "this bucket has no such configuration" | `is_absent` |
 | MinIO and Amazon S3 may answer 200 and report a failure in the document | `is_late_failure` |
 | MinIO lists the headers of objects if it is asked to | `may_list_metadata` |
+| MinIO lists unfinished uploads by a whole key, or all of the bucket | `lists_uploads_by_prefix` |
 | MinIO reports a disk that is full on one drive as an internal error | `is_full` |
 | deleting a missing object is an error on some servers | `MISSING_OBJECT_CODES` |
 
@@ -27,6 +28,8 @@ from django_minio_backend.s3.xml import strip_namespace
 CHECKING_SERVERS = frozenset({"minio", "versitygw", "amazons3"})
 #: The codes of a missing object in the response to a request that deletes many.
 MISSING_OBJECT_CODES = frozenset({"NoSuchKey", "NoSuchVersion"})
+#: The code for an upload that is finished or aborted.
+NO_UPLOAD_CODE = "NoSuchUpload"
 #: The code for creating a bucket that exists and is ours.
 OWN_BUCKET_CODE = "BucketAlreadyOwnedByYou"
 _ABSENT_CODES = frozenset(
@@ -50,6 +53,11 @@ def checks_content(server_name: str) -> bool:
 def may_list_metadata(server_name: str) -> bool:
     """Return True if a server of this name lists metadata, or has not told its name yet."""
     return server_name.lower() in {"", "minio"}
+
+
+def lists_uploads_by_prefix(server_name: str) -> bool:
+    """Return True if a server of this name lists the unfinished uploads below any prefix."""
+    return server_name.lower() != "minio"
 
 
 def is_unexplained(error: StorageError) -> bool:
