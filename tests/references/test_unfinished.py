@@ -38,12 +38,7 @@ def shelf(
         return library
     buckets.change(**request.getfixturevalue("other_server").options)
     other = MinioBackend()
-    if other.s3.bucket.exists():
-        other.delete_prefix("")
-        for upload in other.s3.list_uploads([""]):
-            other.s3.abort_upload(upload)
-    else:
-        other.s3.bucket.create()
+    other.s3.bucket.create()
     store_into(other, monkeypatch)
     return other
 
