@@ -89,8 +89,12 @@ class Site:
 
     def at(self, endpoint: str) -> Site:
         """Return the same project with another address of its server."""
+        return self.with_environment(ENDPOINT=endpoint)
+
+    def with_environment(self, **variables: str) -> Site:
+        """Return the same project with other environment variables."""
         other = copy.copy(self)
-        other._environment = {**self._environment, "ENDPOINT": endpoint}
+        other._environment = {**self._environment, **variables}
         return other
 
     def write(self, module: str, text: str) -> None:
