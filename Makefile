@@ -28,7 +28,7 @@ bench: .venv/.installed-bench
 test-servers: .venv/.installed-dev
 	.venv/bin/python -W ignore -m tests.servers
 
-# Django's own tests of files, with our storage in the place of the disk.
+# Django's own tests of files and static files, with our storages in the place of the disk.
 test-django: .venv/.installed-dev
 	.venv/bin/python -m tools.django_tests
 
