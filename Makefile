@@ -28,7 +28,7 @@ bench: .venv/.installed-bench
 test-servers: .venv/.installed-dev
 	.venv/bin/python -W ignore -m tests.servers
 
-# Django's own tests of files, with our storage in the place of the disk.
+# Django's own tests of files and static files, with our storages in the place of the disk.
 test-django: .venv/.installed-dev
 	.venv/bin/python -m tools.django_tests
 
@@ -36,9 +36,11 @@ test-django: .venv/.installed-dev
 soak: .venv/.installed-soak
 	.venv/bin/python -m tests.soak $(if $(MINUTES),--minutes $(MINUTES))
 
-# Every operation under every fault at each of its requests; writes docs/explanation/faults.md.
+# Every operation under every fault at each of its requests, and killed there; writes
+# docs/explanation/faults.md.
 faults: .venv/.installed-dev
-	CLUSTER=1 .venv/bin/python -m pytest -q tests/faults/test_machines.py
+	CLUSTER=1 ALL_KILLS=1 .venv/bin/python -m pytest -q tests/faults/test_machines.py \
+		tests/faults/test_kills.py
 	.venv/bin/python -W ignore -m tests.faults
 
 # The documentation, in docs/_build/html. A warning, such as of a link that leads nowhere, is an error.

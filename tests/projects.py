@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import os
@@ -86,6 +87,16 @@ class Site:
         (folder / "assets").mkdir()
         (folder / "assets" / "site.css").write_text("body {}")
 
+    def at(self, endpoint: str) -> Site:
+        """Return the same project with another address of its server."""
+        return self.with_environment(ENDPOINT=endpoint)
+
+    def with_environment(self, **variables: str) -> Site:
+        """Return the same project with other environment variables."""
+        other = copy.copy(self)
+        other._environment = {**self._environment, **variables}
+        return other
+
     def write(self, module: str, text: str) -> None:
         path = self.folder / f"{module}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -111,8 +122,12 @@ class Site:
 
     def start(self, *argv: str) -> subprocess.Popen[str]:
         """Start a management command, whose output is read while it works."""
+        return self.launch("manage.py", *argv)
+
+    def launch(self, *argv: str) -> subprocess.Popen[str]:
+        """Start Python, whose output is read while it works."""
         return subprocess.Popen(
-            [sys.executable, "manage.py", *argv],
+            [sys.executable, *argv],
             cwd=self.folder,
             env={**self._environment, "PYTHONPATH": f"{Path(__file__).parents[1]}:{self.folder}"},
             stdout=subprocess.PIPE,

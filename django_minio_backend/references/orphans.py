@@ -96,6 +96,14 @@ class Scope:
             reference.storage.options.references is not None for reference in self.references
         )
 
+    def find_age_limit(self, older_than: datetime.timedelta) -> datetime.datetime:
+        """Return the time before which things are old enough, by the server's clock.
+
+        The server tells whole seconds, so they are rounded up.
+        """
+        second = datetime.timedelta(seconds=1)
+        return self.storage.s3.transport.server_time() + second - older_than
+
     def entries(self) -> Iterator[Entry]:
         """Yield the objects of the scope, a request per 1,000."""
         for prefix in self.prefixes:
@@ -183,12 +191,13 @@ def search_orphans(
     referenced = Referenced()
     for scope in among:
         scope.note(referenced)
-    before = datetime.datetime.now(datetime.UTC) - older_than
     result = Search()
     for scope in among:
         foreign = scope.foreign
         excluded = [*exclude, *scope.patterns()]
+        before = None
         for entry in scope.entries():
+            before = before or scope.find_age_limit(older_than)
             if not shard.holds(entry.key):
                 continue
             result.objects += 1

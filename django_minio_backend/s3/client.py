@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from django_minio_backend import errors, names
 from django_minio_backend.errors import Location, StorageError
-from django_minio_backend.s3 import multipart, quirks
+from django_minio_backend.s3 import multipart, quirks, unfinished
 from django_minio_backend.s3.bucket import Bucket
 from django_minio_backend.s3.checksums import encode_md5, md5_digest
 from django_minio_backend.s3.failures import make_unexpected
@@ -38,6 +38,7 @@ from django_minio_backend.s3.server import Server
 from django_minio_backend.s3.signing import Credentials
 from django_minio_backend.s3.streams import RangedBody, Stream
 from django_minio_backend.s3.transport import Transport, is_locked
+from django_minio_backend.s3.unfinished import UnfinishedUpload
 from django_minio_backend.s3.xml import NAMESPACE, read_child_text, strip_namespace
 
 #: S3's limit for one PUT. https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
@@ -199,9 +200,36 @@ class Client:
         """Start an upload in parts; see `multipart.start_upload`."""
         return multipart.start_upload(self.transport, key, headers, self._customer_key)
 
-    def find_upload(self, key: str, id: str) -> MultipartUpload:
+    def get_upload(self, key: str, id: str) -> MultipartUpload:
         """Return the unfinished upload of this id. Makes no request."""
         return MultipartUpload(self.transport, key, id, self._customer_key)
+
+    def list_uploads(self, prefixes: Sequence[str]) -> Iterator[UnfinishedUpload]:
+        """Yield the unfinished uploads to keys with one of these prefixes.
+
+        A request per prefix, and one more per 1,000 uploads. MinIO is asked once, for all uploads
+        of the bucket that its node has seen since its start.
+        """
+        lists_by_prefix = quirks.lists_uploads_by_prefix(self.transport.server_name)
+        for prefix in prefixes if lists_by_prefix else [""]:
+            for upload in unfinished.list_uploads(self.transport, prefix):
+                if upload.key.startswith(tuple(prefixes)):
+                    yield upload
+
+    def find_upload(self, upload: UnfinishedUpload) -> UnfinishedUpload | None:
+        """Return an upload as the server lists it now, None if it is finished or aborted."""
+        for listed in unfinished.list_uploads(self.transport, upload.key):
+            if (listed.key, listed.id) == (upload.key, upload.id):
+                return listed
+        return None
+
+    def abort_upload(self, upload: UnfinishedUpload) -> bool:
+        """Delete the parts of an upload. Return False if there is no such upload any more."""
+        try:
+            MultipartUpload(self.transport, upload.key, upload.id, {}).abort()
+        except errors.UploadNotFound:
+            return False
+        return True
 
     def put_part(self, upload: MultipartUpload, number: int, body: Part) -> str:
         """Send part `number` (from 1) of an upload and return its ETag."""

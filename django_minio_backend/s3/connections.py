@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from django_minio_backend.s3.failures import measure_clock_difference
 from django_minio_backend.s3.pool import Pool, Requester, find_ca_certs
 from django_minio_backend.s3.server import Endpoint, Server
 
@@ -24,12 +25,27 @@ if TYPE_CHECKING:
 _POOLS = 10
 
 
+@dataclass(frozen=True)
+class LastResponse:
+    """The last response of a server."""
+
+    #: The time of its request by our clock, aware UTC.
+    sent: datetime.datetime
+    #: The time of its arrival by the monotonic clock, in seconds.
+    arrived: float
+    headers: Mapping[str, str]
+
+    @property
+    def clock_difference(self) -> datetime.timedelta | None:
+        """How far the server's clock was ahead of ours. None if it does not tell its time."""
+        return measure_clock_difference(self.headers.get("Date", ""), self.sent)
+
+
 @dataclass
 class ServerFacts:
     """The facts that a process has learned about a server from its responses."""
 
-    #: The time of the request that got the last response, and the headers of the response.
-    last_response: tuple[datetime.datetime, Mapping[str, str]] | None = None
+    last_response: LastResponse | None = None
     #: True if the server honours `If-None-Match: *`; None until it has been tested.
     refuses_taken_names: bool | None = None
     #: The buckets that are known to exist.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import errno
+import os
 import xml.etree.ElementTree as ET
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
@@ -148,4 +150,6 @@ def _describe(fault: HTTPFault) -> str:
         return f"{text}; the server speaks plain HTTP here: set MINIO_USE_HTTPS to False"
     if "CERTIFICATE_VERIFY_FAILED" in text:
         return f"{text}; for a private certificate authority set MINIO_CA_CERTS"
+    if os.strerror(errno.EMFILE) in text:
+        return f"{text}; use fewer threads, or raise this process's limit (ulimit -n)"
     return text

@@ -22,6 +22,7 @@ from django_minio_backend.s3.quirks import is_late_failure
 from django_minio_backend.s3.responses import parse_document, read_etag, read_stored_etag
 from django_minio_backend.s3.signing import Query
 from django_minio_backend.s3.transport import Transport
+from django_minio_backend.s3.unfinished import list_uploads
 from django_minio_backend.s3.xml import read_child_text, strip_namespace
 
 MAX_PARTS = 10_000
@@ -177,12 +178,9 @@ def _abort_strays(
     transport: Transport, upload: MultipartUpload, started: datetime.datetime
 ) -> None:
     """Abort the other uploads to a key that started since then and have no parts."""
-    response = transport.send("GET", query=[("uploads", ""), ("prefix", upload.key)])
-    root = parse_document(response, transport.location, "ListMultipartUploadsResult")
-    for element in root:
-        if strip_namespace(element) == "Upload" and read_child_text(element, "Key") == upload.key:
-            id, at = read_child_text(element, "UploadId"), read_child_text(element, "Initiated")
-            is_late = datetime.datetime.fromisoformat(at) >= started.replace(microsecond=0)
-            other = MultipartUpload(transport, upload.key, id, {})
-            if id != upload.id and is_late and not other.has_parts():
+    for listed in list_uploads(transport, upload.key):
+        if listed.key == upload.key and listed.id != upload.id:
+            is_late = listed.started >= started.replace(microsecond=0)
+            other = MultipartUpload(transport, upload.key, listed.id, {})
+            if is_late and not other.has_parts():
                 other.abort()

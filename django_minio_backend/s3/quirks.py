@@ -9,6 +9,7 @@
 | MinIO and Amazon S3 may answer 200 and report a failure in the document | `is_late_failure` |
 | MinIO takes an unsigned checksum in a request by a link | `takes_unsigned_checksums` |
 | MinIO lists the headers of objects if it is asked to | `may_list_metadata` |
+| MinIO lists unfinished uploads by a whole key, or all of the bucket | `lists_uploads_by_prefix` |
 | MinIO reports a disk that is full on one drive as an internal error | `is_full` |
 | deleting a missing object is an error on some servers | `MISSING_OBJECT_CODES` |
 
@@ -56,6 +57,11 @@ def takes_unsigned_checksums(server_name: str) -> bool:
 def may_list_metadata(server_name: str) -> bool:
     """Return True if a server of this name lists metadata, or has not told its name yet."""
     return server_name.lower() in {"", "minio"}
+
+
+def lists_uploads_by_prefix(server_name: str) -> bool:
+    """Return True if a server of this name lists the unfinished uploads below any prefix."""
+    return server_name.lower() != "minio"
 
 
 def is_unexplained(error: StorageError) -> bool:

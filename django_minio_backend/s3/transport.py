@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,10 +13,9 @@ from django_minio_backend.names import quote_key
 from django_minio_backend.redaction import strip_frames
 from django_minio_backend.s3 import quirks
 from django_minio_backend.s3.checksums import encode_md5
-from django_minio_backend.s3.connections import find_live_server
+from django_minio_backend.s3.connections import LastResponse, find_live_server
 from django_minio_backend.s3.failures import (
     make_failure,
-    measure_clock_difference,
     read_failure,
     utc_now,
 )
@@ -98,7 +98,7 @@ class Transport:
                 conflicts=conflicts,
                 **limits,
             )
-            self.live.facts.last_response = (sent, response.headers)
+            self.live.facts.last_response = LastResponse(sent, time.monotonic(), response.headers)
             if response.status >= 300:
                 raise read_failure(response, location, method, encoded)
         except HTTPFault as fault:
@@ -148,18 +148,25 @@ class Transport:
     @property
     def server_name(self) -> str:
         """The server's name for itself, without its version; "" before its first response."""
-        _, headers = self.live.facts.last_response or (None, {})
-        return headers.get("Server", "").partition("/")[0]
+        last = self.live.facts.last_response
+        return last.headers.get("Server", "").partition("/")[0] if last else ""
 
     @property
     def clock_difference(self) -> datetime.timedelta | None:
         """How far the server's clock was ahead of ours at its last response. None if unknown."""
-        at, headers = self.live.facts.last_response or (utc_now(), {})
-        return measure_clock_difference(headers.get("Date", ""), at)
+        last = self.live.facts.last_response
+        return last.clock_difference if last else None
 
     def server_time(self) -> datetime.datetime:
-        """Return the time by the server's clock, as of its last response."""
-        return utc_now() + (self.clock_difference or datetime.timedelta())
+        """Return the time by the server's clock, up to a second and a response too early.
+
+        Our clock does not matter, and may be set meanwhile. Without a response it has to do.
+        """
+        last = self.live.facts.last_response
+        if last is None or (ahead := last.clock_difference) is None:
+            return utc_now()
+        passed = datetime.timedelta(seconds=time.monotonic() - last.arrived)
+        return last.sent + ahead + passed
 
 
 def is_locked(headers: Mapping[str, str]) -> bool:

@@ -65,19 +65,19 @@ class UploadsByParts(ConfiguredStorage):
 
         Raises UploadNotFound if it was finished or given up.
         """
-        return self.s3.find_upload(self.key(name), upload_id).list_parts()
+        return self.s3.get_upload(self.key(name), upload_id).list_parts()
 
     def finish_parts(self, name: str, upload_id: str, parts: Sequence[StoredPart]) -> None:
         """Make the file of its parts. It replaces an earlier one of the name."""
         key = self.key(name)
-        upload = self.s3.find_upload(key, upload_id)
+        upload = self.s3.get_upload(key, upload_id)
         self.s3.finish_upload(upload, [part.etag for part in parts])
         self.renew_link(key)
 
     def abort_parts(self, name: str, upload_id: str) -> None:
         """Give up an upload, and delete its parts. It is no error if there is none."""
         with suppress(errors.UploadNotFound):
-            self.s3.find_upload(self.key(name), upload_id).abort()
+            self.s3.get_upload(self.key(name), upload_id).abort()
 
     def copy_file(
         self, source: str, name: str, *, etag: str = "", content_type: str | None = None

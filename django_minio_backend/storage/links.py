@@ -23,6 +23,8 @@ from django_minio_backend.s3.signing import Credentials, Presigner, Signer
 
 logger = logging.getLogger(__name__)
 
+# Seconds that a link may be dated ahead, as processes with several clocks do. S3 tolerates 900.
+_TOLERATED_AHEAD = 300
 _METHODS = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 
 
@@ -245,11 +247,14 @@ class CachedLinks(Links):
         self._keep(key, now, link)
 
     def _cached(self, key: str, now: int) -> str | None:
-        """Return the cached link while nine tenths of its life are left."""
+        """Return the cached link while nine tenths of its life are left.
+
+        Servers refuse a link that is dated ahead of their clock. A wrong clock may have made one.
+        """
         since, link = 0, ""
         with _log_failure():
             since, link = cache.get(self._cache_key(key)) or (0, "")
-        return link if now - since <= self._expiry // 10 else None
+        return link if -_TOLERATED_AHEAD <= now - since <= self._expiry // 10 else None
 
     def _keep(self, key: str, since: int, link: str) -> None:
         with _log_failure():

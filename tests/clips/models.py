@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.core.files.storage import InMemoryStorage
 from django.db import models
+from django.utils.functional import LazyObject
 
 from django_minio_backend.direct.fields import DirectFileField
 
 if TYPE_CHECKING:
     from django.db.models.fields.files import FieldFile
+
+
+class SwitchedStorage(LazyObject):  # type: ignore[type-arg]
+    """In memory, and the default storage in the tests of direct uploads: see their conftest."""
+
+    def _setup(self) -> None:
+        self._wrapped = InMemoryStorage()
+
+    def switch(self, storage: Any) -> None:
+        self._wrapped = storage
+
+
+clip_storage: Any = SwitchedStorage()
 
 
 def choose_folder(clip: Clip, name: str) -> str:
@@ -19,7 +34,10 @@ def choose_folder(clip: Clip, name: str) -> str:
 class Clip(models.Model):
     title = models.CharField(max_length=20, unique=True)
     file = DirectFileField(
-        upload_to=choose_folder, max_size=400 * 2**20, content_types=["video/*", "text/plain"]
+        upload_to=choose_folder,
+        storage=clip_storage,
+        max_size=400 * 2**20,
+        content_types=["video/*", "text/plain"],
     )
 
     if TYPE_CHECKING:
@@ -31,8 +49,10 @@ class Clip(models.Model):
 
 class Scene(models.Model):
     clip = models.ForeignKey(Clip, on_delete=models.CASCADE)
-    still: Any = DirectFileField(upload_to="stills/", blank=True, max_size=2**20)
+    still: Any = DirectFileField(
+        upload_to="stills/", storage=clip_storage, blank=True, max_size=2**20
+    )
 
 
 class Note(models.Model):
-    file = models.FileField(upload_to="notes/")
+    file = models.FileField(upload_to="notes/", storage=clip_storage)

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.files.storage import InMemoryStorage, default_storage
 from django.test import Client
 
 from django_minio_backend import MinioBackend
 from django_minio_backend.direct.client import send_file
-from tests.clips.models import Clip
+from tests.clips.models import Clip, clip_storage
 from tests.conftest import Buckets
+
+
+@pytest.fixture(autouse=True)
+def _use_default_storage() -> Iterator[None]:
+    clip_storage.switch(default_storage)
+    yield
+    clip_storage.switch(InMemoryStorage())
 
 
 @pytest.fixture

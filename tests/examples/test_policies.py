@@ -48,8 +48,9 @@ class Place:
         self.storage = MinioBackend(**keys)
 
     def run(self, command: str, **options: Any) -> str:
+        """Return what a command prints, its warnings too."""
         out = io.StringIO()
-        call_command(command, stdout=out, stderr=io.StringIO(), **options)
+        call_command(command, stdout=out, stderr=out, **options)
         return out.getvalue()
 
     def use(self, alias: str, keys: Keys, **changes: Any) -> None:
@@ -122,9 +123,13 @@ def work_as_clean_orphans(place: Place) -> None:
     place.root.save("covers/orphan.png", ContentFile(b"x"))
     place.root.save("covers/kept.png", ContentFile(b"x"))
     Book.objects.create(cover="covers/kept.png")
+    place.root.s3.start_upload("covers/unfinished.png", {})
     place.use("default", place.keys)
-    place.run("clean_orphaned_minio_files", interactive=False, older_than=0)
+    printed = place.run("clean_orphaned_minio_files", interactive=False, older_than=0)
+    if "unfinished uploads are not known" in printed:
+        raise Failed("uploads are not listed")
     assert place.root.listdir("covers")[1] == ["kept.png"]
+    assert list(place.root.s3.list_uploads([""])) == []
 
 
 def work_as_initialize_buckets(place: Place) -> None:

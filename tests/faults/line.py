@@ -216,8 +216,13 @@ class Line:
 
     def arm(self, fault: str, at: int = 1, *, always: bool = False) -> None:
         """From now on let the fault happen to request number `at`; with `always` to later ones."""
+        self.arm_with(FAULTS[fault], at, always=always)
+
+    def arm_with(
+        self, fault: Callable[[Exchange], None], at: int = 1, *, always: bool = False
+    ) -> None:
         with self._lock:
-            self._fault, self._at, self._always, self._seen = FAULTS[fault], at, always, 0
+            self._fault, self._at, self._always, self._seen = fault, at, always, 0
             self.requests.clear()
 
     def disarm(self) -> None:

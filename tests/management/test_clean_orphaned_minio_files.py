@@ -50,6 +50,9 @@ def test_json_is_for_programs(library: MinioBackend) -> None:
         "bytes": 7,
         "young": 0,
         "foreign": 0,
+        "unfinished_uploads": [],
+        "running_uploads": 0,
+        "uploads_not_listed": [],
         "unresolved": [],
         "dry_run": True,
     }

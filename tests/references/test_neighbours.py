@@ -18,4 +18,4 @@ def test_the_private_storage_of_such_a_field_is_a_neighbour(
             self.storages = {"public": storage, "private": private}
 
     monkeypatch.setattr(neighbours, "list_file_fields", lambda: iter([(object, Field())]))
-    assert neighbours.list_foreign_prefixes(storage) == ("private/",)
+    assert "private/" in neighbours.list_foreign_prefixes(storage)

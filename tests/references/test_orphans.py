@@ -21,6 +21,7 @@ from django_minio_backend.s3.client import Client
 from django_minio_backend.s3.responses import Entry
 from django_minio_backend.shards import Shard
 from tests.conftest import Buckets, Recorder
+from tests.hostile import Answer, hostile, listing, storage_at
 from tests.library.models import Atlas, Book, Film
 from tests.references.conftest import FIELDS, clean, keys, store
 
@@ -163,7 +164,9 @@ def test_deleting_is_a_request_a_thousand(
     monkeypatch.setattr("django_minio_backend.s3.client.MOST_DELETED", 3)
     store(library, *(f"covers/{number}.png" for number in range(7)))
     clean()
-    assert recorder.methods == ["GET", "POST", "POST", "POST"]
+    objects, uploads, *deletions = recorder.requests
+    assert ("list-type=2" in objects, "?prefix=&uploads=" in uploads) == (True, True)
+    assert [request.partition(" ")[0] for request in deletions] == ["POST"] * 3
     assert keys(library) == set()
 
 
@@ -329,6 +332,23 @@ def test_no_world_loses_a_referenced_object(
         else:
             assert world.objects <= world.rows
     assert objects & world.rows <= world.objects
+
+
+def test_ages_are_by_the_servers_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is two hours behind ours, and the object half an hour old."""
+    stored = datetime.now(UTC) - timedelta(hours=2.5)
+    entry = (
+        "<Contents><Key>covers/a.png</Key><Size>1</Size><ETag>e</ETag>"
+        f"<LastModified>{stored:%Y-%m-%dT%H:%M:%SZ}</LastModified></Contents>"
+    )
+    uploads = Answer(200, "<ListMultipartUploadsResult/>")
+    with hostile(listing(entry, prefix="covers/"), uploads) as server:
+        server.clock_ahead = -7200
+        monkeypatch.setattr(
+            "django_minio_backend.references.fields.apps.get_models", lambda **keywords: [Film]
+        )
+        monkeypatch.setattr(Film._meta.get_field("cover"), "storage", storage_at(server.endpoint))
+        assert "1 more are younger" in clean(older_than=1, dry_run=True)
 
 
 def test_what_has_no_known_age_is_no_orphan() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ from django.core.files.base import ContentFile
 
 from django_minio_backend import MinioBackend, errors
 from tests.conftest import Buckets, Recorder
-from tests.hostile import Answer, hostile, storage_at
+from tests.hostile import Answer, hostile, listing, storage_at
 from tests.proxy import Fault, faulty_line
 from tools.minio_server import Server
 
@@ -135,3 +136,15 @@ def test_a_private_authority_is_accepted_when_it_is_named(
     storage.save("a.txt", ContentFile(b"x" * 2**20))
     assert storage.size("a.txt") == 2**20
     assert storage.url("a.txt").startswith(f"https://{endpoint}/")
+
+
+def test_the_servers_time_does_not_follow_our_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    with hostile(listing()) as server:
+        server.clock_ahead = 100
+        storage = storage_at(server.endpoint)
+        storage.listdir("")
+    expected = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=100)
+    stepped = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
+    monkeypatch.setattr("django_minio_backend.s3.transport.utc_now", lambda: stepped)
+    difference = storage.s3.transport.server_time() - expected
+    assert abs(difference) < datetime.timedelta(seconds=5)

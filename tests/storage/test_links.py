@@ -254,6 +254,20 @@ def test_a_cached_link_keeps_nine_tenths_of_its_life(
         assert 0.9 * lifetime(link) <= life_left <= lifetime(link)
 
 
+def test_a_cached_link_from_a_clock_that_was_ahead_is_not_given_out(
+    caching: MinioBackend, clock: Callable[[float], None]
+) -> None:
+    now = 1_800_000_000
+    clock(now + 8 * 86400)
+    ahead = caching.url("a.txt")
+    clock(now)
+    link = caching.url("a.txt")
+    assert signed_at(link) <= now < signed_at(ahead)
+    # The clocks of processes differ a little, and they share their links.
+    clock(now - 60)
+    assert caching.url("a.txt") == link
+
+
 def test_the_caches_options_are_heeded(buckets: Buckets, monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[Any] = []
     monkeypatch.setattr("django_minio_backend.storage.links.cache.set", lambda *a: kept.append(a))

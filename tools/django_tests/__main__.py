@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import django
@@ -18,8 +19,11 @@ from tools.minio_server import Server, running
 from tools.processes import say
 
 ROOT = Path(__file__).parents[2]
-#: The tests of finders and of `collectstatic` need a disk to find files on.
-LABELS = ("file_storage", "file_uploads", "model_fields", "forms_tests")
+#: The tests, by the settings that they run with.
+LABELS = {
+    "settings": ("file_storage", "file_uploads", "model_fields", "forms_tests"),
+    "static_settings": ("staticfiles_tests",),
+}
 
 
 def fetch_tests() -> Path:
@@ -42,7 +46,7 @@ def fetch_tests() -> Path:
     return tests
 
 
-def run_tests(tests: Path, server: Server, labels: list[str]) -> int:
+def run_tests(tests: Path, server: Server, settings: str, labels: Sequence[str]) -> int:
     environment = {
         **os.environ,
         "DJANGO_TESTS_ENDPOINT": server.endpoint,
@@ -50,8 +54,8 @@ def run_tests(tests: Path, server: Server, labels: list[str]) -> int:
         "DJANGO_TESTS_SECRET_KEY": server.secret_key,
         "PYTHONPATH": str(ROOT),
     }
-    command = [sys.executable, "runtests.py", "--settings=tools.django_tests.settings"]
-    command += ["--parallel=1", *(labels or LABELS)]
+    command = [sys.executable, "runtests.py", f"--settings=tools.django_tests.{settings}"]
+    command += ["--parallel=1", *labels]
     return subprocess.run(command, cwd=tests, env=environment, check=False).returncode
 
 
@@ -74,7 +78,13 @@ def main() -> int:
     tests = fetch_tests()
     with running() as server:
         make_bucket(server)
-        return run_tests(tests, server, sys.argv[1:])
+        failures = 0
+        for settings, labels in LABELS.items():
+            # A label may be one test of these.
+            chosen = [label for label in sys.argv[1:] if label.partition(".")[0] in labels]
+            if chosen or not sys.argv[1:]:
+                failures += bool(run_tests(tests, server, settings, chosen or labels))
+        return failures
 
 
 if __name__ == "__main__":

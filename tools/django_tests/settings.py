@@ -12,17 +12,11 @@ from django.core.files.storage import filesystem
 from django.utils.functional import cached_property
 
 from django_minio_backend import MinioBackend
+from tools.django_tests.server import *  # noqa: F403
+from tools.django_tests.server import SERVER
 
-DATABASES = {name: {"ENGINE": "django.db.backends.sqlite3"} for name in ("default", "other")}
-SECRET_KEY = "django_tests_secret_key"
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-USE_TZ = False
-DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
-TEST_RUNNER = "tools.django_tests.runner.Runner"
-SERVER: dict[str, Any] = {
-    "MINIO_ENDPOINT": os.environ["DJANGO_TESTS_ENDPOINT"],
-    "MINIO_ACCESS_KEY": os.environ["DJANGO_TESTS_ACCESS_KEY"],
-    "MINIO_SECRET_KEY": os.environ["DJANGO_TESTS_SECRET_KEY"],
+OPTIONS: dict[str, Any] = {
+    **SERVER,
     "MINIO_DEFAULT_BUCKET": "django-tests",
     "MINIO_PUBLIC_BUCKETS": ["django-tests"],
 }
@@ -43,7 +37,7 @@ class Disk(MinioBackend):
     ) -> None:
         self._folder, self._url = location, base_url
         folder = hashlib.sha256(str(location).encode()).hexdigest()[:12]
-        options: dict[str, Any] = {**SERVER, "MINIO_LOCATION": folder}
+        options: dict[str, Any] = {**OPTIONS, "MINIO_LOCATION": folder}
         super().__init__(**options, replace_existing=allow_overwrite)
 
     def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:

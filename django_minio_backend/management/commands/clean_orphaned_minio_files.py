@@ -18,19 +18,25 @@ from django_minio_backend.management.base import (
     parse_shard_argument,
 )
 from django_minio_backend.management.progress import ProgressLine, confirm
-from django_minio_backend.references import derived, missing, orphans
+from django_minio_backend.references import derived, missing, orphans, unfinished
 from django_minio_backend.references.fields import list_references
 from django_minio_backend.references.orphans import Orphan, Scope, Search
+from django_minio_backend.references.unfinished import StaleUpload, UploadSearch
 from django_minio_backend.shards import ALL, Shard
 
 
 class Command(StorageCommand):
-    help = "Delete the objects that no FileField refers to, or list the references to missing ones."
+    help = (
+        "Delete the objects that no FileField refers to and abort unfinished uploads, or list the "
+        "references to missing objects."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument(
-            "--dry-run", action="store_true", help="List the orphans and delete nothing."
+            "--dry-run",
+            action="store_true",
+            help="List the orphans and unfinished uploads, and delete nothing.",
         )
         parser.add_argument(
             "--noinput", "--no-input", action="store_false", dest="interactive", help="Do not ask."
@@ -46,7 +52,7 @@ class Command(StorageCommand):
             type=make_number_parser(),
             default=24,
             metavar="HOURS",
-            help="Keep younger objects: their rows may not be saved yet (default: 24).",
+            help="Keep younger objects and uploads: their rows may not be saved yet (default: 24).",
         )
         parser.add_argument(
             "--exclude",
@@ -129,30 +135,40 @@ class Command(StorageCommand):
         **options: Any,
     ) -> None:
         line = ProgressLine(self.stderr, is_wanted=verbosity > 0)
+        age = timedelta(hours=older_than)
         result = orphans.search_orphans(
             among,
-            older_than=timedelta(hours=older_than),
+            older_than=age,
             exclude=exclude,
             shard=shard,
             tell=lambda count: line.show(f"{count:,} objects"),
         )
+        uploads = unfinished.search_uploads(among, older_than=age, exclude=exclude, shard=shard)
         line.clear()
         if json:
-            self.stdout.write(_encode_json(among, result, dry_run))
+            self.stdout.write(_encode_json(among, result, uploads, dry_run))
         elif verbosity:
             self._report(among, result, dry_run=dry_run, verbosity=verbosity)
-        if dry_run or not result.orphans:
+            self._report_uploads(uploads, dry_run=dry_run, verbosity=verbosity)
+        if verbosity:
+            for bucket, error in uploads.refused.items():
+                self.stderr.write(f"{bucket}: its unfinished uploads are not known: {error}")
+        if dry_run:
             return
         self._keep_unresolved(result, exclude)
-        if not result.orphans:
-            return
         _check_limits(result, max_delete, max_percent)
+        if not (result.orphans or uploads.stale):
+            return
         if interactive:
             # Versions 3 and 4 ran from cron without an option.
-            confirm(f"Delete {len(result.orphans):,} objects?", unattended=True)
+            confirm(_make_question(result, uploads), unattended=True)
         deleted = self._delete(result.orphans)
+        aborted = self._abort(uploads.stale, age)
         if verbosity and not json:
-            self.stdout.write(f"{deleted:,} deleted.")
+            if result.orphans:
+                self.stdout.write(f"{deleted:,} deleted.")
+            if uploads.stale:
+                self.stdout.write(f"{aborted:,} unfinished uploads aborted.")
 
     def _keep_unresolved(self, result: Search, exclude: Sequence[str]) -> None:
         """Keep the orphans that may be files of apps that we cannot read."""
@@ -185,6 +201,31 @@ class Command(StorageCommand):
         if failed:
             raise CommandError(f"{len(failed):,} could not be deleted, {deleted:,} were.")
         return deleted
+
+    def _abort(self, stale: Sequence[StaleUpload], age: timedelta) -> int:
+        aborted = failed = 0
+        for item, reason in unfinished.abort_uploads(stale, age):
+            if reason:
+                failed += 1
+                self.stderr.write(f"{item.name}: {reason}")
+            else:
+                aborted += 1
+        if failed:
+            raise CommandError(
+                f"{failed:,} unfinished uploads could not be aborted, {aborted:,} were."
+            )
+        return aborted
+
+    def _report_uploads(self, uploads: UploadSearch, *, dry_run: bool, verbosity: int) -> None:
+        if dry_run or verbosity > 1:
+            for item in uploads.stale:
+                self.stdout.write(
+                    f"{item.name}: an upload unfinished since {item.upload.initiated}"
+                )
+        if uploads.stale:
+            self.stdout.write(f"{len(uploads.stale):,} unfinished uploads.")
+        if uploads.young:
+            self.stdout.write(f"{uploads.young:,} uploads may still be running: left alone.")
 
     def _report(
         self, among: Sequence[Scope], result: Search, *, dry_run: bool, verbosity: int
@@ -273,7 +314,18 @@ def _check_limits(result: Search, max_delete: int | None, max_percent: float | N
         )
 
 
-def _encode_json(among: Sequence[Scope], result: Search, dry_run: bool) -> str:
+def _make_question(result: Search, uploads: UploadSearch) -> str:
+    if not uploads.stale:
+        return f"Delete {len(result.orphans):,} objects?"
+    return (
+        f"Delete {len(result.orphans):,} objects, and the parts of {len(uploads.stale):,} "
+        "unfinished uploads?"
+    )
+
+
+def _encode_json(
+    among: Sequence[Scope], result: Search, uploads: UploadSearch, dry_run: bool
+) -> str:
     return json.dumps(
         {
             "buckets": [scope.name for scope in among],
@@ -285,6 +337,17 @@ def _encode_json(among: Sequence[Scope], result: Search, dry_run: bool) -> str:
             "bytes": result.size,
             "young": result.young,
             "foreign": result.foreign,
+            "unfinished_uploads": [
+                {
+                    "bucket": item.scope.name,
+                    "key": item.upload.key,
+                    "id": item.upload.id,
+                    "initiated": item.upload.initiated,
+                }
+                for item in uploads.stale
+            ],
+            "running_uploads": uploads.young,
+            "uploads_not_listed": sorted(uploads.refused),
             "unresolved": derived.list_unresolved(),
             "dry_run": dry_run,
         }
