@@ -36,12 +36,15 @@ def running() -> Iterator[Server]:
             yield Server(endpoint, access_key, secret_key, False, str(binary), "VersityGW")
 
 
-def add_user(server: Server) -> dict[str, str]:
-    """Create a user who owns nothing; return the options that are theirs."""
+def add_user(server: Server, role: str = "userplus") -> dict[str, str]:
+    """Create a user who owns nothing; return the options that are theirs.
+
+    A "userplus" may create buckets, a "user" may not.
+    """
     access_key, secret_key = secrets.token_hex(8), secrets.token_hex(16)
     admin: list[str | Path] = [_binary(), "admin", "--endpoint-url", server.url]
     admin += ["--access", server.access_key, "--secret", server.secret_key]
-    user = ["--access", access_key, "--secret", secret_key, "--role", "userplus"]
+    user = ["--access", access_key, "--secret", secret_key, "--role", role]
     output_of([*admin, "create-user", *user])
     return {"MINIO_ACCESS_KEY": access_key, "MINIO_SECRET_KEY": secret_key}
 
