@@ -91,7 +91,8 @@ def run_full_flow() -> int:
 
 def describe_run(names: Iterable[str]) -> str:
     versions = ", ".join(f"{name} {VERSIONS[name]}" for name in names)
-    return f"Made on {datetime.date.today()}. Versions, if PATH has no other: {versions}."
+    today = datetime.datetime.now(datetime.UTC).date()
+    return f"Made on {today}. Versions, if PATH has no other: {versions}."
 
 
 def examine(server: Server) -> Iterator[tuple[str, str]]:
