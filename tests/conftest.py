@@ -92,6 +92,11 @@ class Buckets:
 
 @pytest.fixture
 def buckets(server: Server, settings: Any, request: pytest.FixtureRequest) -> Buckets:
+    return make_buckets(server, settings, request)
+
+
+def make_buckets(server: Server, settings: Any, request: pytest.FixtureRequest) -> Buckets:
+    """Return the buckets of a test on a server, and declare them in the settings."""
     unique = hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:12]
     made = Buckets(f"t-{unique}-private", f"t-{unique}-public", f"t-{unique}-static")
     made.options = {

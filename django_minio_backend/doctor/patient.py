@@ -59,6 +59,19 @@ class Patient:
         self._stored.append((key, response.headers.get("x-amz-version-id", "")))
         return response
 
+    def put_in_parts(self, name: str, body: bytes, condition: Mapping[str, str]) -> None:
+        """Store an object as large files are stored, and remember it. Raises StorageError."""
+        upload = self.client.start_upload(self.key(name), self.storage.options.sse)
+        try:
+            etag = self.client.put_part(upload, 1, body)
+            self.client.finish_upload(upload, [etag], condition)
+        except StorageError:
+            with suppress(StorageError):
+                upload.abort()
+            raise
+        version = self.send("HEAD", name).headers.get("x-amz-version-id", "")
+        self.remember(name, version)
+
     def send(
         self, method: str, name: str, headers: Mapping[str, str] = MappingProxyType({})
     ) -> Response:

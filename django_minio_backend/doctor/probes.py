@@ -76,20 +76,28 @@ def probe_policy_permissions(patient: Patient) -> Result:
 
 
 def probe_taken_names(patient: Patient) -> Result:
-    """Ask whether the server refuses to overwrite with `If-None-Match: *`."""
+    """Ask whether the server refuses to overwrite with `If-None-Match: *`, in parts too."""
     patient.put("taken.txt")
-    try:
-        patient.put("taken.txt", b"overwritten", ONLY_NEW)
-    except errors.ObjectExists:
-        return _good("a taken name is refused")
-    except StorageError as error:
-        advice = "Each save asks first whether the name is free, which is one request more."
-        return Verdict.WARNING, f"If-None-Match is not understood: {error.code}", advice
-    advice = (
-        "If-None-Match is ignored: two saves of one name at the same moment may lose one. Use a "
-        "newer server, or upload_to with a name that is unique."
-    )
-    return Verdict.WARNING, "a taken name is overwritten", advice
+    tries: dict[str, Callable[[], object]] = {
+        "a taken name is overwritten": lambda: patient.put("taken.txt", b"overwritten", ONLY_NEW),
+        "a large file overwrites a taken name": lambda: patient.put_in_parts(
+            "taken.txt", b"overwritten", ONLY_NEW
+        ),
+    }
+    for detail, overwrite in tries.items():
+        try:
+            overwrite()
+        except errors.ObjectExists:
+            continue
+        except StorageError as error:
+            advice = "Each save asks first whether the name is free, which is one request more."
+            return Verdict.WARNING, f"If-None-Match is not understood: {error.code}", advice
+        advice = (
+            "If-None-Match is ignored: two saves of one name at the same moment may lose one. Use "
+            "a newer server, or upload_to with a name that is unique."
+        )
+        return Verdict.WARNING, detail, advice
+    return _good("a taken name is refused")
 
 
 def probe_if_match(patient: Patient) -> Result:

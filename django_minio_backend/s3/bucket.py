@@ -113,4 +113,11 @@ class Bucket:
             raise
 
     def _check_done(self, response: Response) -> None:
-        check_done(response, self._transport.location)
+        """Raise UnexpectedAnswer if no S3 server has done something to the bucket.
+
+        Garage confirms with a bare 200, as any web server does. A listing tells them apart.
+        """
+        try:
+            check_done(response, self._transport.location)
+        except errors.UnexpectedAnswer:
+            self.probe()

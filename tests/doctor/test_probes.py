@@ -12,12 +12,20 @@ from tests.hostile import Answer, closed_port, hostile, listing, s3_error, stora
 STORED = Answer(200, CONTENT.decode(), {"ETag": '"e"', "x-amz-request-id": "1"})
 EMPTY = Answer(200, headers={"ETag": '"e"', "x-amz-request-id": "1"})
 
+TAKEN = s3_error(412, "PreconditionFailed")
+STARTED = Answer(
+    200, "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>"
+)
+FINISHED = Answer(200, "<CompleteMultipartUploadResult></CompleteMultipartUploadResult>")
+
 
 @pytest.mark.parametrize(
     ("probe", "answers", "verdict", "detail"),
     [
         ("taken_names", [STORED], "warning", "a taken name is overwritten"),
         ("taken_names", [STORED, s3_error(501, "NotImplemented")], "warning", "NotImplemented"),
+        ("taken_names", [STORED, TAKEN, STARTED, STORED, FINISHED, STORED], "warning", "large"),
+        ("taken_names", [STORED, TAKEN, STARTED, STORED, TAKEN, Answer(204)], "ok", "is refused"),
         ("if_match", [STORED], "warning", "If-Match is ignored by GET, PUT"),
         ("ranges", [STORED], "failure", "a range is answered with 200"),
         ("checksums", [STORED], "warning", "damaged content is stored"),

@@ -183,6 +183,23 @@ def narrow(name: str, lacking: str, buckets: list[str]) -> list[dict[str, Any]]:
     return statements or [nothing]
 
 
+def take_buckets(name: str, buckets: Buckets) -> list[str]:
+    """Create the buckets of a job, and return those that its policy is for."""
+    MinioBackend(buckets.public).s3.bucket.create()
+    own = {"copy_target": [buckets.public], "initialize_buckets": [buckets.private, buckets.public]}
+    return own.get(name, [buckets.private])
+
+
+def do_job(name: str, lacking: str, place: Place) -> None:
+    """Do a job; expect it to fail if an action is lacking."""
+    place.folder.mkdir()
+    if lacking:
+        with pytest.raises((StorageError, CommandError, Failed)):
+            JOBS[name](place)
+    else:
+        JOBS[name](place)
+
+
 def test_each_policy_has_a_job() -> None:
     assert set(POLICIES) == set(JOBS)
 
@@ -198,14 +215,6 @@ def test_a_policy_is_enough_and_no_action_is_too_much(
     settings: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    MinioBackend(buckets.public).s3.bucket.create()
-    own = {"copy_target": [buckets.public], "initialize_buckets": [buckets.private, buckets.public]}
-    keys = restricted(narrow(name, lacking, own.get(name, [buckets.private])))
-    static = tmp_path / "static"
-    static.mkdir()
-    place = Place(buckets, keys, fetch, static, settings)
-    if lacking:
-        with pytest.raises((StorageError, CommandError, Failed)):
-            JOBS[name](place)
-    else:
-        JOBS[name](place)
+    statements = narrow(name, lacking, take_buckets(name, buckets))
+    place = Place(buckets, restricted(statements), fetch, tmp_path / "static", settings)
+    do_job(name, lacking, place)

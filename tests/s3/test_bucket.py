@@ -58,3 +58,13 @@ def test_a_bucket_is_made_in_the_configured_region(buckets: Buckets) -> None:
             b'<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
             b"<LocationConstraint>eu-north-1</LocationConstraint></CreateBucketConfiguration>"
         ]
+
+
+def test_a_server_without_headers_of_s3_is_asked_whether_it_is_one() -> None:
+    """Garage confirms a new bucket, and rules of a bucket, with a bare 200."""
+    with hostile(Answer(200), listing()) as server:
+        storage_at(server.endpoint).s3.bucket.create()
+        server.answers[:] = [Answer(200), listing()]
+        storage_at(server.endpoint).s3.bucket.configure("lifecycle", b"<a/>")
+    with hostile(Answer(200, "<html></html>")) as server, pytest.raises(errors.UnexpectedAnswer):
+        storage_at(server.endpoint).s3.bucket.create()

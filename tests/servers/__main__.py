@@ -2,41 +2,53 @@
 
 from __future__ import annotations
 
+import argparse
 import datetime
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import django
 
+from tests.servers import full_flow
+from tools import garage, go_build, minio_server, moto_server, seaweedfs, versitygw
+from tools.minio_server import Server, ServerUnavailable
+from tools.processes import say
 from tools.reference import write_part
 
-PAGE = Path(__file__).parents[2] / "docs" / "servers" / "conformance.md"
+SERVER_PAGES = Path(__file__).parents[2] / "docs" / "servers"
+SERVERS: dict[str, full_flow.Run] = {
+    "MinIO": minio_server.running,
+    "VersityGW": versitygw.running,
+    "SeaweedFS": seaweedfs.running,
+    "Garage": garage.running,
+    "moto": moto_server.running,
+}
+VERSIONS = {
+    "MinIO": go_build.MINIO.version,
+    "VersityGW": go_build.VERSITYGW.version,
+    "SeaweedFS": seaweedfs.VERSION,
+    "Garage": garage.VERSION,
+    "moto": moto_server.VERSION,
+}
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--full-flow", action="store_true", help="VersityGW's tests of S3 instead")
+    if parser.parse_args().full_flow:
+        return run_full_flow()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
     django.setup()
     from django.test.utils import setup_databases, setup_test_environment
 
-    from tools import minio_server, moto_server, seaweedfs, versitygw
-    from tools.minio_server import Server, ServerUnavailable
-    from tools.processes import say
-
     setup_test_environment()
     setup_databases(0, interactive=False)
-    servers: dict[str, Callable[[], AbstractContextManager[Server]]] = {
-        "MinIO": minio_server.running,
-        "VersityGW": versitygw.running,
-        "SeaweedFS": seaweedfs.running,
-        "moto": moto_server.running,
-    }
     results: dict[str, dict[str, str]] = {}
-    for name, run in servers.items():
+    for name, run in SERVERS.items():
         try:
             with run() as server:
                 results[name] = {}
@@ -57,7 +69,33 @@ def main() -> int:
     return 1 if broken else 0
 
 
-def examine(server: Any) -> Iterator[tuple[str, str]]:
+def run_full_flow() -> int:
+    """Run VersityGW's own tests on each server, and write their page."""
+    tester = versitygw.binary()
+    with versitygw.running() as server:
+        names = full_flow.list_tests(tester, server)
+    results: dict[str, dict[str, str]] = {}
+    for name, run in SERVERS.items():
+        results[name] = {}
+        try:
+            for test, failure in full_flow.try_tests(tester, run, names):
+                results[name][test] = failure
+                say(f"{name}: {test}: {failure or 'passed'}")
+        except ServerUnavailable as error:
+            say(f"{name} is left out: {error}")
+            del results[name]
+    table = full_flow.make_table(results)
+    write_part(SERVER_PAGES / "full-flow.md", "full-flow", f"{describe_run(results)}\n\n{table}")
+    return 0
+
+
+def describe_run(names: Iterable[str]) -> str:
+    versions = ", ".join(f"{name} {VERSIONS[name]}" for name in names)
+    today = datetime.datetime.now(datetime.UTC).date()
+    return f"Made on {today}. Versions, if PATH has no other: {versions}."
+
+
+def examine(server: Server) -> Iterator[tuple[str, str]]:
     """Yield what works on a server, and how it answers the questions of `minio_doctor`."""
     from django_minio_backend import MinioBackend
     from django_minio_backend.doctor.examination import examine as ask
@@ -113,10 +151,10 @@ def write_table(results: dict[str, dict[str, str]]) -> None:
     checks = list(dict.fromkeys(check for outcomes in results.values() for check in outcomes))
     operations = [check for check in checks if not check.startswith("doctor: ")]
     questions = [check for check in checks if check.startswith("doctor: ")]
-    lines = [f"Made on {datetime.date.today()}.\n", "## Operations\n"]
+    lines = [f"{describe_run(results)}\n", "## Operations\n"]
     lines += make_lines("operation", operations, results)
     lines += ["\n## Answers\n", *make_lines("question", questions, results)]
-    write_part(PAGE, "test-servers", "\n".join(lines))
+    write_part(SERVER_PAGES / "conformance.md", "test-servers", "\n".join(lines))
 
 
 def make_lines(kind: str, checks: list[str], results: dict[str, dict[str, str]]) -> list[str]:

@@ -67,6 +67,18 @@ for name in ("-master.port", "-s3.port"):
     server = http.server.HTTPServer(("127.0.0.1", int(given[name])), Handler)
     threading.Thread(target=server.serve_forever).start()
 """
+GARAGE = """
+import json, os, pathlib, socket, sys
+if sys.argv[1:] == ["--version"]:
+    sys.exit(print("garage v0 FAKE"))
+configuration = pathlib.Path(sys.argv[sys.argv.index("-c") + 1]).read_text()
+record = {"argv": sys.argv[1:], "env": dict(os.environ), "config": configuration}
+pathlib.Path(__file__).with_name("record.garage").write_text(json.dumps(record))
+port = configuration.partition('\\napi_bind_addr = "127.0.0.1:')[2].partition('"')[0]
+listener = socket.create_server(("127.0.0.1", int(port)))
+while True:
+    listener.accept()[0].close()
+"""
 HALF_BUILT = """
 import os, pathlib, sys
 pathlib.Path(os.environ["GOBIN"], "minio").write_text("half")
