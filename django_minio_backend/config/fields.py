@@ -237,7 +237,8 @@ class OptionFields:
         help=(
             "True: send files from MINIO_MULTIPART_THRESHOLD on in parts. False: send each file in "
             "one request, up to 5 GiB. None: send files on a disk or in memory from 64 MiB on in "
-            "parts of at least 32 MiB. Content of unknown length is always sent in parts."
+            "parts of at least 32 MiB, if the server is known to refuse taken names then. Content "
+            "of unknown length is always sent in parts."
         ),
     )
     multipart_threshold: int = _declare(

@@ -67,7 +67,7 @@ class Upload:
         self._announce(key, size)
         if size is not None and size <= self.part_size:
             self._put_whole(client, key, readable.read_whole())
-        elif size is not None and not self._goes_in_parts(readable, size):
+        elif size is not None and not self._goes_in_parts(client, readable, size):
             self._send_whole(client, key, Source(readable.content), size)
         elif size is not None and readable.is_random:
             self._send_segments(client, key, Source(readable.content), size)
@@ -96,8 +96,11 @@ class Upload:
             return self.headers
         return add_charset(self.headers, start, is_all=is_all)
 
-    def _goes_in_parts(self, readable: Readable, size: int) -> bool:
-        if self.is_split and readable.is_random and size >= _LARGE:
+    def _goes_in_parts(self, client: Client, readable: Readable, size: int) -> bool:
+        # Ceph overwrites a name that is taken when parts are finished. A server that is not known
+        # gets one request.
+        may_split = self.is_split and readable.is_random and client.takes_signed_chunks
+        if may_split and size >= _LARGE:
             return True
         return size > MAX_SINGLE_PUT or (self.parts_from is not None and size >= self.parts_from)
 
