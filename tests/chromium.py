@@ -5,32 +5,47 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Any]:
+@contextmanager
+def open_browser(folder: Path) -> Iterator[Any]:
+    """Start a browser whose profile and downloads are in a folder. Skips a test without one."""
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if chromium is None or driver is None:
         pytest.skip("no Chromium with its driver")
     webdriver = pytest.importorskip("selenium.webdriver")
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
-    for argument in ("headless", "no-sandbox", "disable-gpu", f"user-data-dir={tmp_path / 'user'}"):
+    for argument in ("headless", "no-sandbox", "disable-gpu", f"user-data-dir={folder / 'user'}"):
         options.add_argument(f"--{argument}")
     options.add_experimental_option(
-        "prefs", {"download.default_directory": str(tmp_path / "downloads")}
+        "prefs", {"download.default_directory": str(folder / "downloads")}
     )
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     service = webdriver.ChromeService(executable_path=driver)
-    found = webdriver.Chrome(options=options, service=service)
+    started = webdriver.Chrome(options=options, service=service)
     try:
-        yield found
+        yield started
     finally:
-        found.quit()
+        started.quit()
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Any]:
+    with open_browser(tmp_path) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def shared_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Start a browser for all tests of a module: they clean up what they leave in it."""
+    with open_browser(tmp_path_factory.mktemp("browser")) as started:
+        yield started
 
 
 def loaded(browser: Any, url: str) -> list[tuple[int, str]]:

@@ -73,7 +73,7 @@ def is_same(setting: str, wanted: Any, actual: Any) -> bool:
     if setting == "versioning":
         # A bucket that never had versions equals one with suspended versions.
         return bool((wanted == "Enabled") == (actual == "Enabled"))
-    if setting == "lifecycle":
+    if setting in {"lifecycle", "cors"}:
         return bool(_normalise(wanted) == _normalise(actual))
     return bool(wanted == actual)
 
@@ -169,6 +169,32 @@ def _read_rules(rules: list[Any]) -> Any:
     return {"Rule": [{**_write_scope(rule), **rule} for rule in rules]} if rules else None
 
 
+# The names of S3's programs, and those in its document.
+_CORS_NAMES = {
+    "AllowedOrigins": "AllowedOrigin",
+    "AllowedMethods": "AllowedMethod",
+    "AllowedHeaders": "AllowedHeader",
+    "ExposeHeaders": "ExposeHeader",
+}
+
+
+def _write_cors(value: Any) -> list[Any]:
+    if not isinstance(value, list | tuple) or not all(isinstance(rule, Mapping) for rule in value):
+        raise ValueError("must be a list of rules, each a mapping with S3's names")
+    for rule in value:
+        if not {"AllowedOrigins", "AllowedMethods"} <= set(rule):
+            raise ValueError("needs AllowedOrigins and AllowedMethods in each rule")
+    return [
+        _simplify({_CORS_NAMES.get(str(name), name): content for name, content in rule.items()})
+        for rule in value
+    ]
+
+
+def _read_cors(root: ET.Element | None) -> list[Any]:
+    rules = [] if root is None else [e for e in root if strip_namespace(e) == "CORSRule"]
+    return [_make_tree(rule) for rule in rules]
+
+
 def _sort(rules: list[Any]) -> list[Any]:
     return sorted(rules, key=lambda rule: json.dumps(rule, sort_keys=True))
 
@@ -230,6 +256,13 @@ KINDS = {
     ),
     "lifecycle": Kind(
         "lifecycle", "LifecycleConfiguration", _write_lifecycle, _read_lifecycle, _read_rules
+    ),
+    "cors": Kind(
+        "cors",
+        "CORSConfiguration",
+        _write_cors,
+        _read_cors,
+        lambda held: {"CORSRule": held} if held else None,
     ),
     "tags": Kind("tagging", "Tagging", _write_tags, _read_tags, _write_tag_set),
 }

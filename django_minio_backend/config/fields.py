@@ -164,7 +164,7 @@ class OptionFields:
     buckets: Mapping[str, Mapping[str, Any]] = _declare(
         "MINIO_BUCKETS",
         bucket_settings.parse_bucket_settings,
-        help="Versioning, lifecycle, object lock and tags of declared buckets.",
+        help="Versioning, lifecycle, object lock, CORS and tags of declared buckets.",
     )
     references: Any = _declare(
         "MINIO_REFERENCES",

@@ -21,11 +21,15 @@ _WAITING, _SAVING = "_direct_uploads", "_saves_direct_uploads"
 
 
 class DirectFieldFile(FieldFile):
+    field: DirectFileField
+
     def save(self, name: str, content: Any, save: bool = True) -> None:
         """Name an upload, and publish it when the row is committed. Save other files at once."""
         if not isinstance(content, DirectUpload):
-            super().save(name, content, save)
-            return
+            if not self.field.transactional:
+                super().save(name, content, save)
+                return
+            content = DirectUpload.store(self.field.target, name, content)
         wanted = self.field.generate_filename(self.instance, name)
         self.name = make_final_name(wanted, content.receipt.id, self.field.max_length)
         setattr(self.instance, self.field.attname, self.name)
@@ -65,7 +69,8 @@ class DirectFileField(models.FileField):
 
     `max_size` is bytes. `content_types` are patterns such as "video/*". They also hold for files
     that come through Django. The file of an upload gets its name when the row is committed. After
-    a rollback nothing is left but an upload that expires.
+    a rollback nothing is left but an upload that expires. With `transactional` that holds for all
+    files that are saved.
     """
 
     attr_class = DirectFieldFile
@@ -75,8 +80,10 @@ class DirectFileField(models.FileField):
         *args: Any,
         max_size: int | None = None,
         content_types: Sequence[str] = (),
+        transactional: bool = False,
         **keywords: Any,
     ) -> None:
+        self.transactional = transactional
         self.max_size = max_size
         self.content_types = tuple(content_types)
         super().__init__(*args, **keywords)

@@ -15,10 +15,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 
 from django_minio_backend.direct import conf
-from django_minio_backend.direct.files import DirectUpload, Receipt
+from django_minio_backend.direct.files import DirectUpload, Receipt, choose_type
 from django_minio_backend.direct.middleware import find_user
 from django_minio_backend.direct.targets import Target
-from django_minio_backend.direct.uploads import choose_type
 
 
 class _Script:

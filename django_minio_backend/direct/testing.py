@@ -6,10 +6,7 @@ from typing import Any
 
 from django.core.files.base import ContentFile
 
-from django_minio_backend.direct import tokens
-from django_minio_backend.direct.files import Receipt, make_pending_name
-from django_minio_backend.direct.targets import Target
-from django_minio_backend.direct.uploads import choose_type
+from django_minio_backend.direct.files import DirectUpload
 
 
 def make_receipt(
@@ -19,20 +16,7 @@ def make_receipt(
 
     A form takes it as `<name of the field>-receipt`. `user` is whom the client logs in.
     """
-    target: Target = field.target
-    storage = target.find_storage()
-    id = tokens.make_id()
-    kind = choose_type(storage, name, content_type)
-    file = ContentFile(content)
-    file.content_type = kind  # type: ignore[attr-defined]
-    pending = storage.save(make_pending_name(id), file)
-    receipt = Receipt(
-        id,
-        "" if user is None else str(user.pk),
-        target,
-        name,
-        len(content),
-        kind,
-        storage.stat(pending).etag,
-    )
-    return receipt.to_token()
+    file: Any = ContentFile(content)
+    file.content_type = content_type
+    key = "" if user is None else str(user.pk)
+    return DirectUpload.store(field.target, name, file, key).token

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from django_minio_backend import MinioBackend
 from django_minio_backend.direct import tokens
-from django_minio_backend.direct.files import Receipt, make_pending_name
+from django_minio_backend.direct.files import Receipt, choose_type, make_pending_name
 from django_minio_backend.direct.targets import Target
 from django_minio_backend.errors import ObjectNotFound, UploadNotFound
 
@@ -88,12 +88,6 @@ def begin(target: Target, user: str, name: str, size: int, content_type: str) ->
         upload_id = storage.start_parts(ticket.pending_name, kind)
         ticket = Ticket(ticket.id, user, target, name, size, kind, upload_id)
     return _describe(ticket, storage)
-
-
-def choose_type(storage: MinioBackend, name: str, content_type: str) -> str:
-    """Return the type that a file of this name gets. The browser only claims one."""
-    kind = storage.make_headers(name, content_type)["Content-Type"]
-    return kind.partition(";")[0].strip().lower()
 
 
 def _describe(ticket: Ticket, storage: MinioBackend) -> dict[str, Any]:

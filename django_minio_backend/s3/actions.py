@@ -12,6 +12,7 @@ _SETTINGS = {
     "lifecycle": "LifecycleConfiguration",
     "object-lock": "BucketObjectLockConfiguration",
     "tagging": "BucketTagging",
+    "cors": "BucketCORS",
 }
 _BUCKET = {"PUT": "CreateBucket", "DELETE": "DeleteBucket", "POST": "DeleteObject"}
 _OBJECT = {"PUT": "PutObject", "POST": "PutObject", "DELETE": "DeleteObject"}

@@ -35,6 +35,7 @@ _ABSENT_CODES = frozenset(
     {
         "NoSuchBucketPolicy",
         "NoSuchLifecycleConfiguration",
+        "NoSuchCORSConfiguration",
         "NoSuchTagSet",
         "NoSuchTagSetError",
         "ObjectLockConfigurationNotFoundError",

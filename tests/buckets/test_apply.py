@@ -9,12 +9,13 @@ from django.core.management import CommandError
 
 from django_minio_backend import MinioBackend, errors
 from django_minio_backend.buckets import policies
-from django_minio_backend.buckets.apply import plan_all
-from django_minio_backend.buckets.declarations import BucketDeclaration
+from django_minio_backend.buckets.apply import Outcome, apply_all, plan_all
+from django_minio_backend.buckets.declarations import BucketDeclaration, merge_declarations
 from django_minio_backend.buckets.plan import BucketState, plan_changes
 from tests.buckets.conftest import HOOK, PUBLIC, PUBLIC_BUCKET, hook_for, initialize, rows
 from tests.conftest import Buckets, Fetch
 from tests.hostile import Answer, hostile, s3_error, storage_at
+from tools.minio_server import Server
 
 
 def test_initialize_buckets_makes_them_once(buckets: Buckets, fetch: Fetch) -> None:
@@ -133,3 +134,33 @@ def test_a_server_without_policies_serves_private_buckets_only() -> None:
         (planned,) = plan_all([(storage.s3, BucketDeclaration("some-bucket", PUBLIC_BUCKET.areas))])
     assert "does not implement" in planned.error
     assert planned.was == "unknown"
+
+
+CORS = [{"AllowedOrigins": ["https://www.example.com"], "AllowedMethods": ["PUT", "GET"]}]
+
+
+def apply_settings(server: Server, bucket: str, **settings: object) -> Outcome:
+    storage = MinioBackend(
+        **server.options,
+        MINIO_DEFAULT_BUCKET=bucket,
+        MINIO_PRIVATE_BUCKETS=[bucket],
+        MINIO_BUCKETS={bucket: settings},
+    )
+    targets = merge_declarations([(storage.s3, storage.options)])
+    [outcome] = apply_all(plan_all(targets))
+    return outcome
+
+
+def test_cors_rules_are_set_once_where_a_bucket_can_have_them(
+    other_server: Server, buckets: Buckets
+) -> None:
+    apply_settings(other_server, buckets.private)
+    assert apply_settings(other_server, buckets.private, cors=CORS).now == "cors set"
+    assert apply_settings(other_server, buckets.private, cors=CORS).now == "unchanged"
+    assert apply_settings(other_server, buckets.private, cors=[]).now == "cors set"
+    assert apply_settings(other_server, buckets.private, cors=[]).now == "unchanged"
+
+
+def test_minio_says_that_it_has_no_cors_rules(server: Server, buckets: Buckets) -> None:
+    outcome = apply_settings(server, buckets.private, cors=CORS)
+    assert "does not implement this operation" in outcome.error

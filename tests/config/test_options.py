@@ -172,6 +172,8 @@ BAD_OPTIONS: list[tuple[dict[str, Any], str]] = [
     ({"tags": {str(n): "x" for n in range(11)}}, "tags must be a mapping of up to 10"),
     ({"retention": "forever"}, "retention must be a minio.retention.Retention"),
     ({"sse": "AES256"}, "sse must be a minio.sse.Sse"),
+    ({"MINIO_BUCKETS": {"b": {"cors": "*"}}}, "for 'b' a cors that must be a list of rules"),
+    ({"MINIO_BUCKETS": {"b": {"cors": [{}]}}}, "a cors that needs AllowedOrigins and AllowedM"),
     ({"progress": 1}, "progress must have the methods"),
     ({"MINIO_POLICY_HOOKS": "hooks"}, "MINIO_POLICY_HOOKS must be a list"),
     ({"MINIO_POLICY_HOOKS": [("bucket",)]}, "MINIO_POLICY_HOOKS must be a list"),

@@ -11,6 +11,7 @@ from django.urls import clear_url_caches
 from django_minio_backend.direct import checks
 from tests.clips.models import Clip
 from tests.conftest import Buckets
+from tests.hostile import Answer, closed_port, hostile
 
 AUTH = "django.contrib.auth.middleware.AuthenticationMiddleware"
 
@@ -56,6 +57,35 @@ def test_a_wrong_setting_is_named(settings: Any, name: str, value: Any, reason: 
     assert message.id == "direct_uploads.E003"
     assert name in message.msg
     assert reason in message.msg
+
+
+def run_network_checks() -> list[Any]:
+    messages = run_checks(tags=[checks.NETWORK])
+    return [m for m in messages if str(m.id).startswith("direct_uploads")]
+
+
+def test_a_server_that_allows_the_page_is_fine(buckets: Buckets, settings: Any) -> None:
+    settings.ALLOWED_HOSTS = []
+    settings.CSRF_TRUSTED_ORIGINS = ["https://www.example.com", "https://*.example.org"]
+    assert checks.list_origins() == ["https://www.example.com"]
+    assert run_network_checks() == []
+
+
+def test_a_server_that_refuses_the_page_is_told(buckets: Buckets, settings: Any) -> None:
+    settings.ALLOWED_HOSTS = ["www.example.com", ".example.org", "localhost"]
+    with hostile(*[Answer(403)] * 2) as server:
+        buckets.change(MINIO_EXTERNAL_ENDPOINT=server.endpoint)
+        [message] = run_network_checks()
+    assert message.id == "direct_uploads.W001"
+    assert "A page of https://www.example.com may not upload" in message.msg
+    assert "it answers 403 and allows no origin" in message.msg
+    assert run_checks(tags=["files"]) is not None
+    with closed_port() as endpoint:
+        buckets.change(MINIO_EXTERNAL_ENDPOINT=endpoint)
+        [message] = run_network_checks()
+    assert "it does not answer" in message.msg
+    buckets.change(MINIO_EXTERNAL_ENDPOINT="https://www.example.com/files/")
+    assert run_network_checks() == []
 
 
 @pytest.mark.parametrize("urls", ["tests.bgfiles.urls", None])

@@ -92,6 +92,27 @@ def test_a_file_is_saved_on_its_row(upload: DirectUpload, storage: MinioBackend)
     assert clip.file.name == "clips/one/plain.mp4"
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_transactional_field_publishes_every_file_on_commit(
+    storage: MinioBackend, monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    monkeypatch.setattr(Clip._meta.get_field("file"), "transactional", True)
+    try:
+        with transaction.atomic():
+            clip = Clip.objects.create(title="one", file=ContentFile(b"plain", "clip.mp4"))
+            assert list_final(storage) == []
+            if fails:
+                raise IntegrityError
+    except IntegrityError:
+        assert (list_final(storage), len(list_pending(storage))) == ([], 1)
+        return
+    assert re.fullmatch(FINAL, clip.file.name or "")
+    assert clip.file.read() == b"plain"
+    assert storage.stat(str(clip.file)).content_type == "video/mp4"
+    assert list_pending(storage) == []
+
+
 def test_migrations_are_those_of_a_file_field() -> None:
     field = Clip._meta.get_field("file")
     text, _ = MigrationWriter.serialize(field)

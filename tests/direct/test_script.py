@@ -19,7 +19,7 @@ from django.contrib.auth.models import User
 from django_minio_backend import MinioBackend
 from django_minio_backend.direct import uploads
 from django_minio_backend.direct.uploads import SMALL
-from tests.chromium import browser  # noqa: F401 (a fixture)
+from tests.chromium import shared_browser  # noqa: F401 (a fixture)
 from tests.clips.models import Clip, Scene
 from tests.conftest import Buckets
 from tests.direct.conftest import list_pending
@@ -107,6 +107,19 @@ class Page:
         found = (re.match(r"PUT .*[?&]partNumber=(\d+)", request) for request in self.requests)
         return sorted(int(match[1]) for match in found if match)
 
+    def clean(self) -> None:
+        """Leave the browser as it was."""
+        everything = {"origin": self.url, "storageTypes": "all"}
+        self.slow_down(-1)
+        for command, arguments in (
+            ("Emulation.setScriptExecutionDisabled", {"value": False}),
+            ("Storage.clearDataForOrigin", everything),
+            ("Network.clearBrowserCookies", {}),
+        ):
+            self.browser.execute_cdp_cmd(command, arguments)
+        self.browser.get("about:blank")
+        self.browser.get_log("browser")
+
     def check_console(self) -> None:
         entries = [entry["message"] for entry in self.browser.get_log("browser")]
         assert [message for message in entries if "favicon.ico" not in message] == []
@@ -114,7 +127,7 @@ class Page:
 
 @pytest.fixture
 def page(
-    browser: Any,  # noqa: F811
+    shared_browser: Any,  # noqa: F811
     buckets: Buckets,
     server: Server,
     live_server: Any,
@@ -122,10 +135,10 @@ def page(
     faults: list[Fault] = []
     with faulty_line(server.endpoint, more=faults) as (endpoint, requests):
         buckets.change(MINIO_EXTERNAL_ENDPOINT=endpoint, MINIO_EXTERNAL_ENDPOINT_USE_HTTPS=False)
-        made = Page(browser, live_server.url, requests, faults)
-        browser.execute_cdp_cmd("Network.enable", {})
+        made = Page(shared_browser, live_server.url, requests, faults)
+        made.browser.execute_cdp_cmd("Network.enable", {})
         yield made
-        browser.get("about:blank")
+        made.clean()
 
 
 @pytest.fixture
