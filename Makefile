@@ -23,6 +23,7 @@ bench: .venv/.installed-bench
 	.venv/bin/python -m benchmarks $(if $(QUICK),--quick)
 	.venv/bin/python -m benchmarks.growth $(if $(QUICK),--most 10000)
 	.venv/bin/python -m benchmarks.copying
+	.venv/bin/python -m benchmarks.direct
 
 # The same operations and questions on several S3 servers; writes docs/servers/conformance.md.
 test-servers: .venv/.installed-dev

@@ -26,7 +26,7 @@ MIDDLEWARE = "django_minio_backend.direct.middleware.remember_request"
 _USERS = "django.contrib.auth.middleware.AuthenticationMiddleware"
 
 no_middleware = partial(checks.Error, id="direct_uploads.E001")
-foreign_storage = partial(checks.Error, id="direct_uploads.E002")
+foreign_storage = partial(checks.Warning, id="direct_uploads.W002")
 wrong_setting = partial(checks.Error, id="direct_uploads.E003")
 no_urls = partial(checks.Error, id="direct_uploads.E004")
 refused_origin = partial(checks.Warning, id="direct_uploads.W001")
@@ -39,7 +39,7 @@ _PATIENCE = 5.0  # seconds
 
 def register_all() -> None:
     checks.register(check_middleware, Tags.security)
-    checks.register(check_fields, Tags.models)
+    checks.register(check_fields, Tags.models, deploy=True)
     checks.register(check_settings, Tags.files)
     checks.register(check_urls, Tags.urls)
     checks.register(check_origins, NETWORK)
@@ -61,13 +61,13 @@ def check_middleware(**keywords: Any) -> list[CheckMessage]:
 
 
 def check_fields(**keywords: Any) -> list[CheckMessage]:
-    """Check that the storage of each DirectFileField takes uploads."""
+    """Check that the storage of each DirectFileField takes uploads; `check --deploy`."""
     messages: list[CheckMessage] = []
     for field in list_direct_fields():
         try:
             field.target.find_storage()
         except (ImproperlyConfigured, ConfigurationError) as error:
-            hint = "Give the field a MinioBackend, or make it a FileField."
+            hint = "Its files go through Django. Give the field a MinioBackend."
             messages.append(foreign_storage(str(error), obj=field, hint=hint))
     return messages
 

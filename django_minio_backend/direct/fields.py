@@ -26,7 +26,7 @@ class DirectFieldFile(FieldFile):
     def save(self, name: str, content: Any, save: bool = True) -> None:
         """Name an upload, and publish it when the row is committed. Save other files at once."""
         if not isinstance(content, DirectUpload):
-            if not self.field.transactional:
+            if not (self.field.transactional and self.field.target.takes_uploads):
                 super().save(name, content, save)
                 return
             content = DirectUpload.store(self.field.target, name, content)

@@ -66,7 +66,7 @@ class DirectFileInput(forms.ClearableFileInput):
             widget["attrs"].pop("required", None)
         if self.target.content_types:
             widget["attrs"].setdefault("accept", ",".join(self.target.content_types))
-        context["direct"] = {
+        context["direct"] = self.target.takes_uploads and {
             "begin": reverse("direct_uploads:begin"),
             "token": self.target.to_token(find_user()),
             "field": _name_receipts(name),
@@ -181,7 +181,8 @@ class DirectFileFormField(forms.FileField):
         file = super().to_python(self._redeem(item) if isinstance(item, str) else item)
         if file is not None:
             kind = getattr(file, "content_type", None) or ""
-            kind = choose_type(self.target.find_storage(), str(file.name), kind)
+            if self.target.takes_uploads:
+                kind = choose_type(self.target.find_storage(), str(file.name), kind)
             self.target.check(file.size, kind)
         return file
 

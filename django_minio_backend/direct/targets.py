@@ -46,6 +46,15 @@ class Target:
         """Return the token of a page, which lets this user ("" for nobody) upload to the field."""
         return tokens.sign(tokens.FIELD, {"u": user, "t": self.to_data()})
 
+    @property
+    def takes_uploads(self) -> bool:
+        """False for a storage of another package, such as a disk while a site is developed."""
+        try:
+            self.find_storage()
+        except ImproperlyConfigured:
+            return False
+        return True
+
     def find_storage(self) -> MinioBackend:
         """Return the storage of the field. Raises ImproperlyConfigured if it is none of ours."""
         if self.label:

@@ -37,7 +37,7 @@ def test_a_field_needs_a_storage_that_takes_uploads(
 ) -> None:
     monkeypatch.setattr(Clip._meta.get_field("file"), "storage", FileSystemStorage())
     [message] = checks.check_fields()
-    assert message.id == "direct_uploads.E002"
+    assert message.id == "direct_uploads.W002"
     assert message.msg == "clips.Clip.file: direct uploads need a MinioBackend."
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
+from django.core.files.storage import InMemoryStorage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils.datastructures import MultiValueDict
 
@@ -154,6 +155,21 @@ def test_the_limits_hold_for_posted_files_too(
     wrong = SimpleUploadedFile("clip.mp4", VIDEO, "application/pdf")
     page = nobody.client.post("/clips/", {"title": "one", "file": wrong})
     assert "Files of the type application/pdf are not accepted." in page.content.decode()
+
+
+def test_with_another_storage_the_field_is_a_file_field(
+    nobody: Visitor, buckets: Buckets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As while a site is developed."""
+    field: Any = Clip._meta.get_field("file")
+    monkeypatch.setattr(field, "storage", InMemoryStorage())
+    monkeypatch.setattr(field, "transactional", True)
+    page = nobody.client.get("/clips/").content.decode()
+    assert '<input type="file" name="file"' in page
+    assert "<direct-upload" not in page
+    file = SimpleUploadedFile("clip.mp4", VIDEO, "video/mp4")
+    nobody.client.post("/clips/", {"title": "one", "file": file})
+    assert Clip.objects.get().file.name == "clips/one/clip.mp4"
 
 
 def test_a_plain_file_field_gets_uploads_by_its_form(

@@ -28,7 +28,7 @@ from tests.sizes import MIB
 from tests.storage.conftest import unfinished_uploads
 from tools.minio_server import Server
 
-pytest.importorskip("selenium")
+WebDriverException = pytest.importorskip("selenium.common").WebDriverException
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -74,12 +74,18 @@ class Page:
 
     def wait_for(self, what: Callable[[], Any]) -> Any:
         until = time.monotonic() + PATIENCE
-        while not (result := what()):
+        while not (result := self._try(what)):
             assert time.monotonic() < until, self.browser.page_source + str(
                 self.browser.get_log("browser")
             )
             time.sleep(0.05)
         return result
+
+    def _try(self, what: Callable[[], Any]) -> Any:
+        try:
+            return what()
+        except WebDriverException:  # the page is just being replaced
+            return None
 
     def wait_for_state(self, state: str, count: int = 1) -> None:
         selector = f".direct-upload-file[data-state={state}]"
