@@ -16,6 +16,10 @@ class DirectUploadsConfig(AppConfig):
         return conf.get_prefix()
 
     def ready(self) -> None:
-        from django_minio_backend.direct import checks
+        from django.db.models.signals import post_save, pre_save
+
+        from django_minio_backend.direct import checks, fields
 
         checks.register_all()
+        pre_save.connect(fields.begin_saving, dispatch_uid="direct_uploads")
+        post_save.connect(fields.end_saving, dispatch_uid="direct_uploads")

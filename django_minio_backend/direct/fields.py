@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from django.db import models, router, transaction
-from django.db.models import signals
+from django.db import models, router
 from django.db.models.fields.files import FieldFile
 
 from django_minio_backend.direct.files import DirectUpload, make_final_name
@@ -16,7 +16,7 @@ from django_minio_backend.direct.targets import Target
 if TYPE_CHECKING:
     from django.forms import Field as FormField
 
-# Attributes of an instance: the files that wait for its row, and True while `save` runs.
+# Attributes of an instance: its files that are not published, and True while `save` runs.
 _WAITING, _SAVING = "_direct_uploads", "_saves_direct_uploads"
 
 
@@ -34,33 +34,38 @@ class DirectFieldFile(FieldFile):
         self.name = make_final_name(wanted, content.receipt.id, self.field.max_length)
         setattr(self.instance, self.field.attname, self.name)
         self._committed = True
-        _publish_with_row(self.instance, content, self.name)
+        self.instance.__dict__.setdefault(_WAITING, []).append((content, self.name))
         if save:
             self.instance.save()
 
     save.alters_data = True  # type: ignore[attr-defined]
 
 
-def _publish_with_row(instance: models.Model, upload: DirectUpload, name: str) -> None:
-    """Publish a file on commit. Outside a transaction wait until the row is there."""
-    using = instance._state.db or router.db_for_write(type(instance), instance=instance)
-    if transaction.get_connection(using).in_atomic_block:
-        upload.publish_on_commit(name, using)
-    else:
-        instance.__dict__.setdefault(_WAITING, []).append((upload, name))
+@cache
+def _has_uploads(model: type[models.Model]) -> bool:
+    """Return True if a model has a DirectFileField, its own or its parent's."""
+    return any(isinstance(field, DirectFileField) for field in model._meta.concrete_fields)
 
 
-def _begin_saving(instance: models.Model, **keywords: Any) -> None:
-    instance.__dict__[_SAVING] = True
+def begin_saving(sender: type[models.Model], instance: models.Model, **keywords: Any) -> None:
+    """Remember that `save` runs, for the signal `pre_save` of all models."""
+    if _has_uploads(sender):
+        instance.__dict__[_SAVING] = True
 
 
-def _end_saving(instance: models.Model, using: str, **keywords: Any) -> None:
-    instance.__dict__.pop(_SAVING, None)
-    _publish_waiting(instance, using)
+def end_saving(instance: models.Model, using: str, **keywords: Any) -> None:
+    """Publish the files of a row on commit, for the signal `post_save` of all models.
+
+    A file that a rollback has left unpublished is published with the next save of the instance.
+    """
+    if instance.__dict__.pop(_SAVING, False):
+        _publish_waiting(instance, using)
 
 
 def _publish_waiting(instance: models.Model, using: str | None) -> None:
-    for upload, name in instance.__dict__.pop(_WAITING, []):
+    waiting = instance.__dict__.get(_WAITING, [])
+    waiting[:] = [(upload, name) for upload, name in waiting if not upload.is_published]
+    for upload, name in waiting:
         upload.publish_on_commit(name, using)
 
 
@@ -93,20 +98,12 @@ class DirectFileField(models.FileField):
         name, _, args, keywords = super().deconstruct()
         return name, "django.db.models.FileField", args, keywords
 
-    def contribute_to_class(  # type: ignore[override]
-        self, cls: type[models.Model], name: str, **kwargs: Any
-    ) -> None:
-        super().contribute_to_class(cls, name, **kwargs)
-        if not cls._meta.abstract:
-            uid = f"direct_uploads.{cls._meta.label}"
-            signals.pre_save.connect(_begin_saving, sender=cls, dispatch_uid=uid)
-            signals.post_save.connect(_end_saving, sender=cls, dispatch_uid=uid)
-
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:
         file = super().pre_save(model_instance, add)
         if _SAVING not in model_instance.__dict__:
             # `bulk_create` has no signal for a row that is there.
-            _publish_waiting(model_instance, model_instance._state.db)
+            using = model_instance._state.db or router.db_for_write(type(model_instance))
+            _publish_waiting(model_instance, using)
         return file
 
     @property

@@ -108,6 +108,8 @@ class DirectUpload(_File):
         self.name = receipt.name
         self.content_type = receipt.content_type
         self.mode = "rb"
+        #: True if it has its final name.
+        self.is_published = False
         self._opened: Any = None
 
     @classmethod
@@ -187,6 +189,7 @@ class DirectUpload(_File):
         except ObjectNotFound:
             if not storage.exists(name):
                 raise
+        self.is_published = True
         with suppress(StorageError):  # it expires
             storage.delete(self.pending_name)
 
@@ -198,6 +201,8 @@ class DirectUpload(_File):
         transaction.on_commit(lambda: self._try_to_publish(name), using=using)
 
     def _try_to_publish(self, name: str) -> None:
+        if self.is_published:
+            return  # the row was saved twice
         try:
             self.publish(name)
         except Exception:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +19,9 @@ from django_minio_backend.direct import conf
 from django_minio_backend.direct.files import DirectUpload, Receipt, choose_type
 from django_minio_backend.direct.middleware import find_user
 from django_minio_backend.direct.targets import Target
+from django_minio_backend.errors import StorageError
+
+logger = logging.getLogger("django_minio_backend.direct")
 
 
 class _Script:
@@ -144,6 +148,7 @@ class DirectFileFormField(forms.FileField):
         "gone": gettext_lazy("The upload is gone: choose the file again."),
         "foreign": gettext_lazy("The upload is not one of this form: choose the file again."),
         "expired": gettext_lazy("The upload is too old: choose the file again."),
+        "storage": gettext_lazy("The file server does not answer. Try again later."),
     }
 
     def __init__(
@@ -197,7 +202,12 @@ class DirectFileFormField(forms.FileField):
         if (receipt.user, receipt.target) != (find_user(), self.target):
             raise self._make_error("foreign")
         upload = DirectUpload(receipt, token)
-        if not upload.exists():
+        try:
+            is_there = upload.exists()
+        except StorageError as error:
+            logger.error("An upload cannot be looked at: %s", error)
+            raise self._make_error("storage") from error
+        if not is_there:
             raise self._make_error("gone")
         if (scan := conf.get_scan()) is not None:
             self._scan(scan, upload)

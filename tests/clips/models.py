@@ -47,6 +47,15 @@ class Clip(models.Model):
         return self.title
 
 
+class Trailer(Clip):
+    length = models.IntegerField()
+
+
+class Favourite(Clip):
+    class Meta:
+        proxy = True
+
+
 class Scene(models.Model):
     clip = models.ForeignKey(Clip, on_delete=models.CASCADE)
     still: Any = DirectFileField(

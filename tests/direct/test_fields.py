@@ -12,7 +12,7 @@ from django_minio_backend import MinioBackend
 from django_minio_backend.direct.files import DirectUpload, Receipt
 from django_minio_backend.direct.testing import make_receipt
 from tests.clips.forms import ClipForm
-from tests.clips.models import Clip, Scene
+from tests.clips.models import Clip, Favourite, Scene, Trailer
 from tests.conftest import Buckets
 from tests.direct.conftest import Visitor, list_pending
 
@@ -74,6 +74,32 @@ def test_a_row_that_is_refused_publishes_nothing(
         Clip.objects.create(title="one", file=upload)
     assert list_final(storage) == []
     assert upload.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_instance_is_saved_again_after_a_rollback(
+    upload: DirectUpload, storage: MinioBackend
+) -> None:
+    clip = Clip(title="one", file=upload)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        clip.save()
+        raise IntegrityError
+    clip.pk = None
+    with transaction.atomic():
+        clip.save(force_insert=True)
+        clip.save()
+        assert list_final(storage) == []
+    assert clip.file.read() == b"content"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_children_and_proxies_publish_too(upload: DirectUpload, storage: MinioBackend) -> None:
+    child = Trailer.objects.create(title="one", length=5, file=upload)
+    assert child.file.read() == b"content"
+    token = make_receipt(Clip._meta.get_field("file"), "clip.mp4", b"second")
+    second = DirectUpload(Receipt.from_token(token), token)
+    proxy = Favourite.objects.create(title="two", file=second)
+    assert proxy.file.read() == b"second"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -21,6 +21,7 @@ from tests.clips.forms import ClipForm, ManyForm
 from tests.clips.models import Clip, Note
 from tests.conftest import Buckets, Recorder
 from tests.direct.conftest import Visitor, list_pending
+from tests.hostile import closed_port
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -112,6 +113,15 @@ def test_an_upload_that_was_replaced_is_refused(
     pending = DirectUpload(Receipt.from_token(receipt), receipt).pending_name
     MinioBackend(replace_existing=True).save(pending, ContentFile(b"something else"))
     refused(receipt, "The upload is gone")
+
+
+def test_a_server_that_is_down_keeps_the_receipt(
+    refused: Callable[..., None], visitor: Visitor, target: Any, buckets: Buckets
+) -> None:
+    receipt = visitor.upload(target, "clip.mp4", VIDEO)
+    with closed_port() as endpoint:
+        buckets.change(MINIO_ENDPOINT=endpoint, MINIO_RETRIES=0)
+        refused(receipt, "The file server does not answer. Try again later.")
 
 
 def test_a_clean_method_reads_the_upload(

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.template.defaultfilters import filesizeformat
 
-from django_minio_backend.direct import cleaning
+from django_minio_backend.direct import cleaning, conf
 from django_minio_backend.errors import StorageError
 
 
@@ -32,9 +32,13 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, dry_run: bool, older_than: float | None, **options: Any) -> None:
-        if older_than is not None and older_than < 0:
-            raise CommandError("--older-than must be 0 or more hours.")
         age = cleaning.make_default_age() if older_than is None else timedelta(hours=older_than)
+        if age < (least := timedelta(seconds=conf.get_max_age())):
+            hours = least.total_seconds() / 3600
+            raise CommandError(
+                f"--older-than must be at least {hours:g} hours (DIRECT_UPLOADS_MAX_AGE): a form "
+                "may still need younger uploads."
+            )
         counts = {"published": 0, "deleted": 0, "kept": 0}
         failures = 0
         for storage in cleaning.list_storages():
