@@ -35,7 +35,7 @@ NAMES = {
 METHODS = (
     "save open open_range exists size stat delete listdir prefetch save_many delete_many"
     " delete_prefix url presigned_post name_from_url is_minio_available start_parts sign_parts"
-    " list_parts finish_parts abort_parts copy_file"
+    " list_parts finish_parts abort_parts copy_file save_new"
 )
 
 

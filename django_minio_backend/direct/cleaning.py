@@ -9,13 +9,23 @@ from typing import Any
 
 from django.apps import apps
 from django.core.files.storage import storages
-from django.db import router
+from django.db import connections, router
 
 from django_minio_backend import MinioBackend
 from django_minio_backend.direct import conf
 from django_minio_backend.direct.fields import DirectFileField
-from django_minio_backend.direct.files import find_place, make_pending_name, read_id
-from django_minio_backend.errors import ObjectExists, ObjectNotFound
+from django_minio_backend.direct.files import (
+    DirectUpload,
+    Receipt,
+    choose_type,
+    find_place,
+    has_suffix,
+    make_pending_name,
+    make_suffix,
+    read_version,
+)
+from django_minio_backend.direct.targets import Target
+from django_minio_backend.errors import ObjectNotFound
 
 
 @dataclass(frozen=True)
@@ -50,28 +60,37 @@ def list_storages() -> list[MinioBackend]:
 
 
 def list_leftovers(storage: MinioBackend) -> Iterator[Leftover]:
-    """Yield the uploads of a storage that no form has taken, a request per 1,000."""
+    """Yield the uploads that no form has taken: a request per 1,000, and one for each small one."""
     prefix = conf.get_prefix()
     for page in storage.s3.list_pages(storage.key(prefix.rstrip("/")) + "/"):
         for entry in page.entries:
             id = entry.key.rpartition("/")[2]
-            yield Leftover(storage, id, entry.size, entry.modified, _find_row(storage, id))
+            name = find_row(storage, id, entry.size)
+            yield Leftover(storage, id, entry.size, entry.modified, name)
 
 
-def _find_row(storage: MinioBackend, id: str) -> str:
-    """Return the name of a file of this id in a row, "" if there is none."""
+def find_row(storage: MinioBackend, id: str, size: int) -> str:
+    """Return the name that a row has for an upload in its present version, "" without a row."""
+    try:
+        suffix = make_suffix(id, read_version(storage, id, size))
+    except ObjectNotFound:
+        return ""
     for field in list_direct_fields():
         own: Any = field.storage
         if isinstance(own, MinioBackend) and find_place(own) == find_place(storage):
-            manager: Any = field.model._base_manager
-            rows = manager.using(router.db_for_read(field.model))
-            names = rows.filter(**{f"{field.name}__contains": id}).values_list(
-                field.name, flat=True
-            )
-            for name in names:
-                if read_id(str(name)) == id:
-                    return str(name)
+            for name in _list_names(field, suffix):
+                if has_suffix(name, suffix):
+                    return name
     return ""
+
+
+def _list_names(field: DirectFileField, suffix: str) -> Iterator[str]:
+    """Yield the names with a suffix in the rows of all databases that have the model."""
+    manager: Any = field.model._base_manager
+    for using in connections:
+        if router.allow_migrate_model(using, field.model):
+            rows = manager.using(using).filter(**{f"{field.name}__contains": suffix})
+            yield from map(str, rows.values_list(field.name, flat=True))
 
 
 def is_old(leftover: Leftover, age: datetime.timedelta) -> bool:
@@ -81,21 +100,38 @@ def is_old(leftover: Leftover, age: datetime.timedelta) -> bool:
 
 def publish(leftover: Leftover) -> None:
     """Give the file of a row its name. Raises a StorageError if it cannot be done."""
-    storage, pending = leftover.storage, make_pending_name(leftover.id)
+    storage, name = leftover.storage, leftover.name
+    kind = choose_type(storage, name, "")
     try:
-        kind = storage.stat(pending).content_type
-        storage.copy_file(pending, leftover.name, content_type=kind)
-    except ObjectExists:
-        pass  # it was published, and its upload not deleted
+        version = read_version(storage, leftover.id, leftover.size)
     except ObjectNotFound:
         return  # another process was faster
-    storage.delete(pending)
+    receipt = Receipt(leftover.id, "", Target(), name, leftover.size, kind, version)
+    if has_suffix(name, make_suffix(leftover.id, version)):
+        _Unclaimed(receipt, storage).publish(name)
+
+
+class _Unclaimed(DirectUpload):
+    """An upload that is found in a storage, and not by its receipt."""
+
+    def __init__(self, receipt: Receipt, storage: MinioBackend) -> None:
+        super().__init__(receipt, "")
+        self._storage = storage
+
+    @property
+    def storage(self) -> MinioBackend:
+        return self._storage
 
 
 def delete(leftover: Leftover) -> None:
-    leftover.storage.delete(make_pending_name(leftover.id))
+    """Delete an upload, unless a row has it by now."""
+    if not find_row(leftover.storage, leftover.id, leftover.size):
+        leftover.storage.delete(make_pending_name(leftover.id))
 
 
 def make_default_age() -> datetime.timedelta:
-    """Return twice the age at which a receipt ends: a form may just be in the making."""
-    return datetime.timedelta(seconds=2 * conf.get_max_age())
+    """Return an age at which no form can take an upload any more.
+
+    It began at most DIRECT_UPLOADS_MAX_AGE before it was finished. Its receipt lives as long.
+    """
+    return datetime.timedelta(seconds=3 * conf.get_max_age())

@@ -25,9 +25,9 @@ def send_file(
 ) -> str:
     """Upload a file and return its receipt. Memory is bounded by a part (8 MiB or more).
 
-    `ask(view, data)` posts JSON to a view of the site ("begin", "finish", "cancel") as its user,
-    and returns the JSON of the response. `token` is that of a field: `Target.to_token`. After an
-    error the upload is given up.
+    `ask(view, data)` posts JSON to a view of the site ("begin", "resume", "finish", "cancel") as
+    its user, and returns the JSON of the response. `token` is that of a field: `Target.to_token`.
+    After an error the upload is given up.
     """
     size = file.seek(0, 2)
     file.seek(0)
@@ -39,7 +39,7 @@ def send_file(
             if "fields" in plan:
                 _post(http, plan, file.read())
             else:
-                _send_parts(http, plan, file)
+                _send_parts(http, plan, file, lambda: ask("resume", ticket))
         receipt: str = ask("finish", ticket)["receipt"]
     except BaseException:
         ask("cancel", ticket)
@@ -52,11 +52,27 @@ def _post(http: urllib3.PoolManager, plan: Mapping[str, Any], content: bytes) ->
     _check(http.request("POST", plan["url"], fields=fields, retries=_TRIES))
 
 
-def _send_parts(http: urllib3.PoolManager, plan: Mapping[str, Any], file: IO[bytes]) -> None:
-    for number, signature in enumerate(plan["signatures"], 1):
-        url = f"{plan['url']}&partNumber={number}&X-Amz-Signature={signature}"
+def _send_parts(
+    http: urllib3.PoolManager,
+    plan: Mapping[str, Any],
+    file: IO[bytes],
+    resume: Callable[[], Mapping[str, Any]],
+) -> None:
+    for number in range(1, len(plan["signatures"]) + 1):
         part = file.read(plan["part_size"])
-        _check(http.request("PUT", url, body=part, headers=plan["headers"], retries=_TRIES))
+        response = _send_part(http, plan, number, part)
+        if response.status == 403:  # the links have ended
+            plan = resume()
+            response = _send_part(http, plan, number, part)
+        _check(response)
+
+
+def _send_part(
+    http: urllib3.PoolManager, plan: Mapping[str, Any], number: int, part: bytes
+) -> urllib3.BaseHTTPResponse:
+    signature = plan["signatures"][number - 1]
+    url = f"{plan['url']}&partNumber={number}&X-Amz-Signature={signature}"
+    return http.request("PUT", url, body=part, headers=plan["headers"], retries=_TRIES)
 
 
 def _check(response: urllib3.BaseHTTPResponse) -> None:

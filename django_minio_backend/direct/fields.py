@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import models, router
 from django.db.models.fields.files import FieldFile
 
-from django_minio_backend.direct.files import DirectUpload, make_final_name
+from django_minio_backend.direct.files import DirectUpload, find_place, make_final_name
 from django_minio_backend.direct.forms import DirectFileFormField, DirectFileInput
 from django_minio_backend.direct.targets import Target
 
@@ -20,25 +20,44 @@ if TYPE_CHECKING:
 _WAITING, _SAVING = "_direct_uploads", "_saves_direct_uploads"
 
 
+class _Waiting(list[tuple["DirectFileField", DirectUpload, str]]):
+    """The files of an instance that are not published. No copy of the instance takes them along."""
+
+    def __reduce__(self) -> tuple[type[_Waiting], tuple[()]]:
+        return _Waiting, ()
+
+    def __deepcopy__(self, memo: object) -> _Waiting:
+        return _Waiting()
+
+
 class DirectFieldFile(FieldFile):
     field: DirectFileField
 
     def save(self, name: str, content: Any, save: bool = True) -> None:
         """Name an upload, and publish it when the row is committed. Save other files at once."""
-        if not isinstance(content, DirectUpload):
-            if not (self.field.transactional and self.field.target.takes_uploads):
-                super().save(name, content, save)
-                return
-            content = DirectUpload.store(self.field.target, name, content)
+        if (upload := self._find_upload(name, content)) is None:
+            super().save(name, content, save)
+            return
         wanted = self.field.generate_filename(self.instance, name)
-        self.name = make_final_name(wanted, content.receipt.id, self.field.max_length)
+        self.name = make_final_name(wanted, upload.suffix, self.field.max_length)
         setattr(self.instance, self.field.attname, self.name)
         self._committed = True
-        self.instance.__dict__.setdefault(_WAITING, []).append((content, self.name))
+        waiting = self.instance.__dict__.setdefault(_WAITING, _Waiting())
+        waiting.append((self.field, upload, self.name))
         if save:
             self.instance.save()
 
     save.alters_data = True  # type: ignore[attr-defined]
+
+    def _find_upload(self, name: str, content: Any) -> DirectUpload | None:
+        """Return the upload for content, None if it is to be saved as any other file."""
+        target = self.field.target
+        if not target.takes_uploads:
+            return None
+        if isinstance(content, DirectUpload):
+            is_ours = find_place(content.storage) == find_place(target.find_storage())
+            return content if is_ours else None
+        return DirectUpload.store(target, name, content) if self.field.transactional else None
 
 
 @cache
@@ -53,20 +72,25 @@ def begin_saving(sender: type[models.Model], instance: models.Model, **keywords:
         instance.__dict__[_SAVING] = True
 
 
-def end_saving(instance: models.Model, using: str, **keywords: Any) -> None:
+def end_saving(
+    instance: models.Model, using: str, update_fields: Any = None, **keywords: Any
+) -> None:
     """Publish the files of a row on commit, for the signal `post_save` of all models.
 
     A file that a rollback has left unpublished is published with the next save of the instance.
     """
     if instance.__dict__.pop(_SAVING, False):
-        _publish_waiting(instance, using)
+        _publish_waiting(instance, using, update_fields)
 
 
-def _publish_waiting(instance: models.Model, using: str | None) -> None:
+def _publish_waiting(instance: models.Model, using: str, update_fields: Any = None) -> None:
     waiting = instance.__dict__.get(_WAITING, [])
-    waiting[:] = [(upload, name) for upload, name in waiting if not upload.is_published]
-    for upload, name in waiting:
-        upload.publish_on_commit(name, using)
+    for field, upload, name in waiting:
+        is_saved = update_fields is None or field.name in update_fields
+        # The attribute may have got another file since.
+        if is_saved and str(getattr(instance, field.attname)) == name:
+            upload.publish_on_commit(name, using)
+    waiting[:] = [entry for entry in waiting if entry[1].published_as != entry[2]]
 
 
 class DirectFileField(models.FileField):

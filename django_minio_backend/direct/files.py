@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import io
 import logging
 import posixpath
-import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import SuspiciousFileOperation
-from django.core.files.base import File
+from django.core.files.base import ContentFile, File
 from django.core.files.utils import validate_file_name
 from django.db import transaction
 
@@ -27,7 +29,12 @@ if TYPE_CHECKING:
 else:
     _File = File  # not generic at run time
 
-_ID = re.compile(r"_([A-Za-z0-9_-]{22})(?:\.[^./]*)?$")
+#: A file up to this size, in bytes, comes in one request, by a form that works for an hour. Its
+#: version is its SHA-256, since it may be sent again. Parts end with their upload: the version of a
+#: larger file is its ETag.
+SMALL = 8 * 2**20
+#: The type of uploads. A browser does not open it, whoever finds the upload in a public bucket.
+PENDING_TYPE = "application/octet-stream"
 
 
 @dataclass(frozen=True)
@@ -40,11 +47,12 @@ class Receipt:
     name: str
     size: int
     content_type: str
-    etag: str
+    #: The SHA-256 of a small file, the ETag of another one.
+    version: str
 
     def to_token(self) -> str:
         data = {"i": self.id, "u": self.user, "t": self.target.to_data(), "n": self.name}
-        more = {"s": self.size, "c": self.content_type, "e": self.etag}
+        more = {"s": self.size, "c": self.content_type, "v": self.version}
         return tokens.sign(tokens.RECEIPT, {**data, **more})
 
     @classmethod
@@ -52,7 +60,7 @@ class Receipt:
         """Return the receipt of a token. Raises BadSignature if it is not ours or too old."""
         data = tokens.load(tokens.RECEIPT, token)
         target = Target.from_data(data["t"])
-        return cls(data["i"], data["u"], target, data["n"], data["s"], data["c"], data["e"])
+        return cls(data["i"], data["u"], target, data["n"], data["s"], data["c"], data["v"])
 
 
 def find_place(storage: MinioBackend) -> tuple[object, ...]:
@@ -71,34 +79,59 @@ def make_pending_name(id: str) -> str:
     return f"{conf.get_prefix()}{id}"
 
 
-def make_final_name(name: str, id: str, max_length: int | None) -> str:
-    """Return a name that nobody else can have: "clip_<id>.mp4" for "clip.mp4".
+def read_version(storage: MinioBackend, id: str, size: int) -> str:
+    """Return the version of an upload, after one request. Raises ObjectNotFound without one."""
+    if size > SMALL:
+        return str(storage.stat(make_pending_name(id)).etag)
+    return _hash(_read_small(storage, make_pending_name(id)))
+
+
+def _read_small(storage: MinioBackend, name: str) -> bytes:
+    with storage.open(name) as file:
+        content: bytes = file.read(SMALL + 1)
+    return content
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def make_suffix(id: str, version: str) -> str:
+    """Return the 22 characters by which the name of a published file names its upload."""
+    digest = hashlib.sha256(f"{id} {version}".encode()).digest()
+    return base64.urlsafe_b64encode(digest).decode()[:22]
+
+
+def make_final_name(name: str, suffix: str, max_length: int | None) -> str:
+    """Return a name that nobody else can have: "clip_<suffix>.mp4" for "clip.mp4".
 
     The stem is cut to the length. Raises SuspiciousFileOperation if that leaves nothing.
     """
     folder, base = posixpath.split(name.replace("\\", "/"))
     stem, extension = posixpath.splitext(base)
     if max_length is not None:
-        room = max_length - len(posixpath.join(folder, f"_{id}{extension}"))
+        room = max_length - len(posixpath.join(folder, f"_{suffix}{extension}"))
         if room < 1:
             raise SuspiciousFileOperation(
                 f"'{name}' finds no room in {max_length} characters: raise the field's max_length."
             )
         stem = stem[:room]
-    final = posixpath.join(folder, f"{stem}_{id}{extension}")
+    final = posixpath.join(folder, f"{stem}_{suffix}{extension}")
     validate_file_name(final, allow_relative_path=True)
     return final
 
 
-def read_id(name: str) -> str:
-    """Return the id in a name of `make_final_name`, "" without one."""
-    found = _ID.search(name)
-    return found[1] if found else ""
+def has_suffix(name: str, suffix: str) -> bool:
+    """Return True for a name that `make_final_name` has made with this suffix."""
+    stem = posixpath.splitext(posixpath.basename(name))[0]
+    return stem.endswith(f"_{suffix}")
 
 
 class DirectUpload(_File):
-    """A file that a browser has uploaded. Reading it requests ranges of the version that
-    `receipt` describes. It raises ObjectChanged if there is another one by now.
+    """A file that a browser has uploaded. Reading it gives exactly the version of `receipt`.
+
+    A small file is read whole, a larger one in ranges. Raises ObjectChanged if there is another
+    version by now.
     """
 
     def __init__(self, receipt: Receipt, token: str) -> None:
@@ -108,18 +141,19 @@ class DirectUpload(_File):
         self.name = receipt.name
         self.content_type = receipt.content_type
         self.mode = "rb"
-        #: True if it has its final name.
-        self.is_published = False
+        #: The name under which it was published, "" before.
+        self.published_as = ""
         self._opened: Any = None
 
     @classmethod
     def store(cls, target: Target, name: str, content: Any, user: str = "") -> DirectUpload:
-        """Store content that came another way as an upload. One request, and one to look."""
+        """Store content that came another way as an upload. Two requests."""
         storage, id = target.find_storage(), tokens.make_id()
         kind = choose_type(storage, name, getattr(content, "content_type", None) or "")
-        pending = storage.save(make_pending_name(id), _Typed(content, kind))
-        stat = storage.stat(pending)
-        receipt = Receipt(id, user, target, name, stat.size, kind, stat.etag)
+        pending = make_pending_name(id)
+        storage.save_new(pending, content, PENDING_TYPE, may_compress=False)
+        size = storage.size(pending)
+        receipt = Receipt(id, user, target, name, size, kind, read_version(storage, id, size))
         return cls(receipt, receipt.to_token())
 
     @property
@@ -131,6 +165,14 @@ class DirectUpload(_File):
         return make_pending_name(self.receipt.id)
 
     @property
+    def suffix(self) -> str:
+        return make_suffix(self.receipt.id, self.receipt.version)
+
+    @property
+    def is_small(self) -> bool:
+        return self.receipt.size <= SMALL
+
+    @property
     def size(self) -> int:
         return self.receipt.size
 
@@ -138,12 +180,24 @@ class DirectUpload(_File):
     def file(self) -> Any:  # type: ignore[override]
         """The opened file. It is opened when it is first used."""
         if self._opened is None:
-            opened: Any = self.storage.open(self.pending_name)
-            if opened.size and opened.etag != self.receipt.etag:
-                opened.close()
-                raise ObjectChanged(f"The upload '{self.name}' was replaced since it was finished.")
-            self._opened = opened
+            self._opened = self._open()
         return self._opened
+
+    def _open(self) -> Any:
+        name = self.published_as or self.pending_name
+        if self.is_small:
+            content = _read_small(self.storage, name)
+            if _hash(content) != self.receipt.version:
+                raise self._make_changed()
+            return io.BytesIO(content)
+        opened: Any = self.storage.open(name)
+        if not self.published_as and opened.etag != self.receipt.version:
+            opened.close()
+            raise self._make_changed()
+        return opened
+
+    def _make_changed(self) -> ObjectChanged:
+        return ObjectChanged(f"The upload '{self.name}' was replaced since it was finished.")
 
     @property
     def closed(self) -> bool:
@@ -168,28 +222,43 @@ class DirectUpload(_File):
             yield data
 
     def exists(self) -> bool:
-        """Return True if the upload is there as the receipt describes it. One request."""
+        """Return True if the upload is there as the receipt describes it. One request.
+
+        A small file stays in memory for its readers.
+        """
         try:
-            return self.storage.stat(self.pending_name).etag == self.receipt.etag
-        except ObjectNotFound:
+            if self.is_small:
+                return self.file is not None
+            return str(self.storage.stat(self.pending_name).etag) == self.receipt.version
+        except (ObjectNotFound, ObjectChanged):
             return False
 
     def publish(self, name: str) -> None:
-        """Give the file its final name: the server copies it, then the upload is deleted.
+        """Give the file its final name, then delete the upload.
 
-        It is no error if that was done before. Raises a StorageError if it cannot be done: then
-        the upload is still there.
+        The server copies a file. A small one comes from here, since its name may be written again.
+        Publishing again is no error; under another name the file is copied. Raises a StorageError
+        if it cannot be done: then the upload is still there.
         """
-        storage, receipt = self.storage, self.receipt
+        if self.published_as == name:
+            return
+        storage, kind = self.storage, self.receipt.content_type
+        source, etag = self.published_as, ""
+        if not source:
+            source, etag = self.pending_name, self.receipt.version
         try:
-            kind = receipt.content_type
-            storage.copy_file(self.pending_name, name, etag=receipt.etag, content_type=kind)
+            if self.is_small:
+                self.open()
+                storage.save_new(name, ContentFile(self.read()), kind)
+            else:
+                storage.copy_file(source, name, etag=etag, content_type=kind)
         except ObjectExists:
             pass  # nobody else can have this name
         except ObjectNotFound:
             if not storage.exists(name):
                 raise
-        self.is_published = True
+        self.published_as = self.published_as or name
+        self.close()
         with suppress(StorageError):  # it expires
             storage.delete(self.pending_name)
 
@@ -201,8 +270,6 @@ class DirectUpload(_File):
         transaction.on_commit(lambda: self._try_to_publish(name), using=using)
 
     def _try_to_publish(self, name: str) -> None:
-        if self.is_published:
-            return  # the row was saved twice
         try:
             self.publish(name)
         except Exception:
@@ -218,19 +285,9 @@ class DirectUpload(_File):
         The server copies it if it is in the same storage. Else it is read.
         """
         if find_place(self.storage) != find_place(storage):
-            return storage.save(name, File(_as_io(self.file), name), max_length)
-        final = make_final_name(name, self.receipt.id, max_length)
+            content: Any = File(self.open().file, name)
+            content.content_type = self.content_type
+            return storage.save(name, content, max_length)
+        final = make_final_name(name, self.suffix, max_length)
         self.publish(final)
         return final
-
-
-class _Typed(_File):
-    """Content of another type than it claims."""
-
-    def __init__(self, content: Any, content_type: str) -> None:
-        super().__init__(content)
-        self.content_type = content_type
-
-
-def _as_io(file: Any) -> IO[Any]:
-    return file  # type: ignore[no-any-return]

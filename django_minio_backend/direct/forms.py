@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.signing import BadSignature, SignatureExpired
+from django.db.models.fields.files import FieldFile
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.html import format_html
@@ -59,15 +61,16 @@ class DirectFileInput(forms.ClearableFileInput):
 
     def __init__(self, attrs: dict[str, Any] | None = None, *, multiple: bool = False) -> None:
         self.allow_multiple_selected = multiple
+        #: The receipts that the form has refused. It does not show them again.
+        self.refused: set[str] = set()
         super().__init__({**(attrs or {}), **({"multiple": True} if multiple else {})})
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         receipts = self._list_receipts(value)
         context = super().get_context(name, None if receipts else value, attrs)
         widget = context["widget"]
-        if receipts:
-            # The browser must not ask for the file again.
-            widget["attrs"].pop("required", None)
+        # The browser must not ask again for a file that is there.
+        is_required = bool(receipts) and bool(widget["attrs"].pop("required", False))
         if self.target.content_types:
             widget["attrs"].setdefault("accept", ",".join(self.target.content_types))
         context["direct"] = self.target.takes_uploads and {
@@ -76,6 +79,7 @@ class DirectFileInput(forms.ClearableFileInput):
             "field": _name_receipts(name),
             "max_size": self.target.max_size,
             "receipts": receipts,
+            "is_required": is_required,
             "texts": {key: str(text) for key, text in _TEXTS.items()},
         }
         return context
@@ -83,7 +87,13 @@ class DirectFileInput(forms.ClearableFileInput):
     def _list_receipts(self, value: Any) -> list[DirectUpload]:
         """Return the uploads among a value that a form is shown again with."""
         values: list[Any] = list(value) if isinstance(value, list | tuple) else [value]
-        return [upload for upload in map(_restore, values) if upload is not None]
+        uploads = [upload for upload in map(_restore, values) if upload is not None]
+        return [upload for upload in uploads if upload.token not in self.refused]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> DirectFileInput:
+        twin: DirectFileInput = super().__deepcopy__(memo)
+        twin.refused = set()
+        return twin
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
         posted = _name_receipts(name)
@@ -125,6 +135,7 @@ _TEXTS = {
     "queued": gettext_lazy("The form is sent when the upload is done."),
     "unsettled": gettext_lazy("Finish or remove the uploads first."),
     "failed": gettext_lazy("The upload failed."),
+    "session": gettext_lazy("You are logged out: log in, and load the page."),
     "too-large": gettext_lazy("The file is too large. The most is {size}."),
     "pause": gettext_lazy("Pause"),
     "resume": gettext_lazy("Continue"),
@@ -148,6 +159,7 @@ class DirectFileFormField(forms.FileField):
         "gone": gettext_lazy("The upload is gone: choose the file again."),
         "foreign": gettext_lazy("The upload is not one of this form: choose the file again."),
         "expired": gettext_lazy("The upload is too old: choose the file again."),
+        "too_many": gettext_lazy("These are too many files. The most is %(most)d."),
         "storage": gettext_lazy("The file server does not answer. Try again later."),
     }
 
@@ -174,15 +186,21 @@ class DirectFileFormField(forms.FileField):
         return super().clean(data, initial)
 
     def to_python(self, data: Any) -> Any:
-        files = (
-            [self._read(item) for item in data] if isinstance(data, list) else [self._read(data)]
-        )
-        files = [file for file in files if file is not None]
+        items = list(data) if isinstance(data, list) else [data]
+        # Each receipt costs a request. A single file is the one that was chosen last.
+        items = list(dict.fromkeys(items)) if self.multiple else items[-1:]
+        if len(items) > (most := settings.DATA_UPLOAD_MAX_NUMBER_FILES or len(items)):
+            raise ValidationError(
+                self.error_messages["too_many"], code="too_many", params={"most": most}
+            )
+        files = [file for file in map(self._read, items) if file is not None]
         if self.multiple:
             return files or None
         return files[-1] if files else None
 
     def _read(self, item: Any) -> Any:
+        if isinstance(item, FieldFile):
+            return item  # the file of a disabled field, which was checked when it came
         file = super().to_python(self._redeem(item) if isinstance(item, str) else item)
         if file is not None:
             kind = getattr(file, "content_type", None) or ""
@@ -193,6 +211,14 @@ class DirectFileFormField(forms.FileField):
 
     def _redeem(self, token: str) -> DirectUpload:
         """Return the upload of a receipt, after one request. It must be this user's and field's."""
+        try:
+            return self._look_at(token)
+        except ValidationError as error:
+            if isinstance(self.widget, DirectFileInput) and error.code != "storage":
+                self.widget.refused.add(token)
+            raise
+
+    def _look_at(self, token: str) -> DirectUpload:
         try:
             receipt = Receipt.from_token(token)
         except SignatureExpired:

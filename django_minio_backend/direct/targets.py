@@ -66,6 +66,11 @@ class Target:
         if not isinstance(storage, MinioBackend):
             where = self.label or f"STORAGES[{self.alias!r}]"
             raise ImproperlyConfigured(f"{where}: direct uploads need a MinioBackend.")
+        if storage.s3.holds_key:
+            raise ImproperlyConfigured(
+                f"{self.label or self.alias}: its files are encrypted with a key that browsers "
+                "must not have."
+            )
         return storage
 
     def check(self, size: int, content_type: str) -> None:

@@ -5,22 +5,29 @@ No row and no memory of the site holds an upload. The browser carries a signed t
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.core.signing import SignatureExpired
 from django.utils.translation import gettext as _
 
 from django_minio_backend import MinioBackend
-from django_minio_backend.direct import tokens
-from django_minio_backend.direct.files import Receipt, choose_type, make_pending_name
+from django_minio_backend.direct import conf, tokens
+from django_minio_backend.direct.files import (
+    PENDING_TYPE,
+    SMALL,
+    Receipt,
+    choose_type,
+    make_pending_name,
+    read_version,
+)
 from django_minio_backend.direct.targets import Target
 from django_minio_backend.errors import ObjectNotFound, UploadNotFound
 
 MIB = 2**20
-#: A file up to this size goes in one request, and the least size of a part.
-SMALL = 8 * MIB
 # A browser holds a part in memory to hash it. Larger parts are sent without a checksum.
 _LARGEST_HASHED = 64 * MIB
 _MOST_PARTS = 10_000
@@ -39,18 +46,24 @@ class Ticket:
     size: int
     content_type: str
     upload_id: str = ""
+    #: The time at which it began, in seconds since 1970. Resuming does not prolong its life.
+    begun: int = 0
 
     def to_token(self) -> str:
         data = {"i": self.id, "u": self.user, "t": self.target.to_data(), "n": self.name}
-        more = {"s": self.size, "c": self.content_type, "p": self.upload_id}
+        more = {"s": self.size, "c": self.content_type, "p": self.upload_id, "b": self.begun}
         return tokens.sign(tokens.TICKET, {**data, **more})
 
     @classmethod
     def from_token(cls, token: str) -> Ticket:
         """Return the ticket of a token. Raises BadSignature if it is not ours or too old."""
         data = tokens.load(tokens.TICKET, token)
+        if data["b"] < time.time() - conf.get_max_age():
+            raise SignatureExpired("The upload began too long ago.")
         target = Target.from_data(data["t"])
-        return cls(data["i"], data["u"], target, data["n"], data["s"], data["c"], data["p"])
+        return cls(
+            data["i"], data["u"], target, data["n"], data["s"], data["c"], data["p"], data["b"]
+        )
 
     @property
     def pending_name(self) -> str:
@@ -83,10 +96,10 @@ def begin(target: Target, user: str, name: str, size: int, content_type: str) ->
     storage = target.find_storage()
     kind = choose_type(storage, name, content_type)
     target.check(size, kind)
-    ticket = Ticket(tokens.make_id(), user, target, name, size, kind)
+    ticket = Ticket(tokens.make_id(), user, target, name, size, kind, begun=int(time.time()))
     if size > SMALL:
-        upload_id = storage.start_parts(ticket.pending_name, kind)
-        ticket = Ticket(ticket.id, user, target, name, size, kind, upload_id)
+        upload_id = storage.start_parts(ticket.pending_name, PENDING_TYPE)
+        ticket = replace(ticket, upload_id=upload_id)
     return _describe(ticket, storage)
 
 
@@ -96,7 +109,7 @@ def _describe(ticket: Ticket, storage: MinioBackend) -> dict[str, Any]:
             ticket.pending_name,
             min_size=ticket.size,
             max_size=ticket.size,
-            content_type=ticket.content_type,
+            content_type=PENDING_TYPE,
             expires=LINKS_LIVE,
         )
         return {"ticket": ticket.to_token(), "url": post.url, "fields": dict(post.fields)}
@@ -132,29 +145,23 @@ def finish(ticket: Ticket) -> Mapping[str, Any]:
     """Make the file of its parts, look at it, and return its receipt. At most three requests.
 
     A second call, after a lost response, returns a receipt too. Raises ValidationError if a part
-    is missing, and if there is no file of the announced size.
+    or the file is missing. The links accept the announced size alone.
     """
     storage = ticket.target.find_storage()
     if ticket.upload_id:
         _finish_parts(ticket, storage)
     try:
-        stat = storage.stat(ticket.pending_name)
+        version = read_version(storage, ticket.id, ticket.size)
     except ObjectNotFound:
         raise _make_gone() from None
-    if stat.size != ticket.size:
-        raise ValidationError(
-            _("The upload has %(size)s bytes instead of %(announced)s: choose the file again."),
-            code="wrong_size",
-            params={"size": stat.size, "announced": ticket.size},
-        )
     receipt = Receipt(
         ticket.id,
         ticket.user,
         ticket.target,
         ticket.name,
-        stat.size,
+        ticket.size,
         ticket.content_type,
-        stat.etag,
+        version,
     )
     return {"receipt": receipt.to_token(), "name": receipt.name, "size": receipt.size}
 

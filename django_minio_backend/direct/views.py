@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied, ValidationError
 from django.core.signing import BadSignature, SignatureExpired
 from django.http import HttpRequest, JsonResponse
 from django.utils.translation import gettext as _
@@ -34,6 +34,7 @@ from django_minio_backend.errors import StorageError
 logger = logging.getLogger("django_minio_backend.direct")
 
 _LONGEST_NAME = 255
+_MOST_BYTES = 2**63
 
 
 def _answer(view: Callable[[HttpRequest, Any], Mapping[str, Any]]) -> Callable[..., JsonResponse]:
@@ -49,8 +50,6 @@ def _answer(view: Callable[[HttpRequest, Any], Mapping[str, Any]]) -> Callable[.
             return _refuse(400, "bad_request", _("The request is no JSON object."))
         try:
             return JsonResponse(view(request, data))
-        except (KeyError, TypeError, ValueError):
-            return _refuse(400, "bad_request", _("The request lacks a value, or has a wrong one."))
         except SignatureExpired:
             return _refuse(403, "expired", _("The page is too old: load it again."))
         except BadSignature:
@@ -59,6 +58,10 @@ def _answer(view: Callable[[HttpRequest, Any], Mapping[str, Any]]) -> Callable[.
             return _refuse(403, "denied", str(error) or _("You may not upload files here."))
         except ValidationError as error:
             return _refuse(400, str(error.code), " ".join(error.messages))
+        except (LookupError, ImproperlyConfigured) as error:
+            # The page may be older than the present models and settings.
+            logger.error("A direct upload failed: %s", error)
+            return _refuse(400, "outdated", _("The page is too old: load it again."))
         except StorageError as error:
             logger.error("A direct upload failed: %s", error)
             return _refuse(503, "storage", _("The file server does not answer. Try again later."))
@@ -72,17 +75,26 @@ def _refuse(status: int, code: str, message: str) -> JsonResponse:
 
 @_answer
 def begin(request: HttpRequest, data: Any) -> Mapping[str, Any]:
-    page = tokens.load(tokens.FIELD, data["token"])
-    _require_same_user(request, page["u"])
+    page = tokens.load(tokens.FIELD, _read(data, "token"))
     target = Target.from_data(page["t"])
-    permission = conf.get_permission()
-    if permission is not None and not permission(request, target):
-        raise PermissionDenied
-    name, size, kind = data["name"], data["size"], data["type"]
-    if not isinstance(name, str) or not isinstance(kind, str) or type(size) is not int or size < 0:
-        raise ValueError
-    name = _read_base_name(name)
+    _require_permission(request, page["u"], target)
+    name, kind = _read_base_name(_read(data, "name")), _read(data, "type")
+    size = data.get("size")
+    if type(size) is not int or not 0 <= size < _MOST_BYTES:
+        raise _make_bad_request()
     return uploads.begin(target, find_user(request), name, size, kind)
+
+
+def _read(data: Any, name: str) -> str:
+    value = data.get(name)
+    if not isinstance(value, str):
+        raise _make_bad_request()
+    return value
+
+
+def _make_bad_request() -> ValidationError:
+    message = _("The request lacks a value, or has a wrong one.")
+    return ValidationError(message, code="bad_request")
 
 
 def _read_base_name(name: str) -> str:
@@ -112,11 +124,14 @@ def cancel(request: HttpRequest, data: Any) -> Mapping[str, Any]:
 
 
 def _load_ticket(request: HttpRequest, data: Any) -> Ticket:
-    ticket = Ticket.from_token(data["ticket"])
-    _require_same_user(request, ticket.user)
+    ticket = Ticket.from_token(_read(data, "ticket"))
+    _require_permission(request, ticket.user, ticket.target)
     return ticket
 
 
-def _require_same_user(request: HttpRequest, user: str) -> None:
+def _require_permission(request: HttpRequest, user: str, target: Target) -> None:
+    permission = conf.get_permission()
+    if permission is not None and not permission(request, target):
+        raise PermissionDenied
     if user != find_user(request):
         raise PermissionDenied(_("You are not logged in as before: log in, and load the page."))

@@ -15,6 +15,7 @@ from django_minio_backend.s3 import quirks
 from django_minio_backend.s3.client import ONLY_NEW
 from django_minio_backend.s3.copying import copy_parts
 from django_minio_backend.s3.multipart import StoredPart
+from django_minio_backend.storage.compression import Compression
 from django_minio_backend.storage.identity import ConfiguredStorage
 from django_minio_backend.storage.links import PartLinks
 from django_minio_backend.storage.reader import FIRST_RANGE, ObjectReader
@@ -79,6 +80,19 @@ class UploadsByParts(ConfiguredStorage):
         with suppress(errors.UploadNotFound):
             self.s3.get_upload(self.key(name), upload_id).abort()
 
+    def save_new(
+        self,
+        name: str,
+        content: Any,
+        content_type: str | None = None,
+        *,
+        may_compress: bool = True,
+    ) -> None:
+        """Store content under exactly this name. Raises ObjectExists if it is taken."""
+        changes = {} if may_compress else {"compression": Compression()}
+        upload = self.make_upload(name, content_type, condition=ONLY_NEW, **changes)
+        upload.send(self.s3, self.key(name), content)
+
     def copy_file(
         self, source: str, name: str, *, etag: str = "", content_type: str | None = None
     ) -> None:
@@ -112,8 +126,6 @@ class UploadsByParts(ConfiguredStorage):
         try:
             if reader.size and reader.etag != etag:
                 raise self.s3.make_changed(source_key)
-            upload = self.make_upload(name, content_type, condition=ONLY_NEW)
-            content: Any = File(reader)  # type: ignore[arg-type]
-            upload.send(self.s3, self.key(name), content)
+            self.save_new(name, File(reader), content_type)  # type: ignore[arg-type]
         finally:
             reader.close()

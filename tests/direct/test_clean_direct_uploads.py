@@ -5,11 +5,11 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.files.base import ContentFile
 from django.core.management import CommandError, call_command
 
 from django_minio_backend import MinioBackend
-from django_minio_backend.direct.files import Receipt, make_final_name
-from django_minio_backend.direct.testing import make_receipt
+from django_minio_backend.direct.files import DirectUpload, make_final_name
 from django_minio_backend.errors import AccessDenied
 from tests.clips.models import Clip
 from tests.conftest import Buckets
@@ -25,16 +25,19 @@ def clean(**options: Any) -> str:
 
 
 @pytest.fixture
-def ids(storage: MinioBackend) -> list[str]:
-    """The ids of two uploads: a row waits for the first one."""
-    field = Clip._meta.get_field("file")
-    found = [Receipt.from_token(make_receipt(field, "a.mp4", b"abc")).id for _ in range(2)]
-    Clip.objects.create(title="one", file=make_final_name("clips/a.mp4", found[0], 100))
+def uploads(storage: MinioBackend) -> list[DirectUpload]:
+    """Two uploads. A row waits for the first one."""
+    target = Clip._meta.get_field("file").target
+    found = [DirectUpload.store(target, "a.mp4", ContentFile(b"abc")) for _ in range(2)]
+    name = make_final_name("clips/a.mp4", found[0].suffix, 100)
+    Clip.objects.create(title="one", file=name)
     return found
 
 
-def test_young_uploads_stay_and_rows_get_their_files(ids: list[str], storage: MinioBackend) -> None:
-    name = f"clips/a_{ids[0]}.mp4"
+def test_young_uploads_stay_and_rows_get_their_files(
+    uploads: list[DirectUpload], storage: MinioBackend
+) -> None:
+    name = f"clips/a_{uploads[0].suffix}.mp4"
     assert clean(dry_run=True) == (
         f"{name} (3 bytes): would be published\n"
         "1 would be published, 0 would be deleted, 1 younger and left alone.\n"
@@ -44,10 +47,10 @@ def test_young_uploads_stay_and_rows_get_their_files(ids: list[str], storage: Mi
         f"{name} (3 bytes): published\n1 published, 0 deleted, 1 younger and left alone.\n"
     )
     assert storage.open(name).read() == b"abc"
-    assert list_pending(storage) == [ids[1]]
+    assert list_pending(storage) == [uploads[1].receipt.id]
 
 
-def test_old_uploads_go(ids: list[str], storage: MinioBackend, settings: Any) -> None:
+def test_old_uploads_go(uploads: list[DirectUpload], storage: MinioBackend, settings: Any) -> None:
     settings.DIRECT_UPLOADS_MAX_AGE = 0.5
     until = time.monotonic() + 60
     while clean(dry_run=True).count("would be deleted") < 2:
@@ -57,12 +60,15 @@ def test_old_uploads_go(ids: list[str], storage: MinioBackend, settings: Any) ->
 
 
 def test_a_failure_is_told_and_fails_the_command(
-    ids: list[str], storage: MinioBackend, monkeypatch: pytest.MonkeyPatch, buckets: Buckets
+    uploads: list[DirectUpload],
+    storage: MinioBackend,
+    monkeypatch: pytest.MonkeyPatch,
+    buckets: Buckets,
 ) -> None:
     def refuse(*args: Any, **keywords: Any) -> None:
         raise AccessDenied("no copies")
 
-    monkeypatch.setattr(MinioBackend, "copy_file", refuse)
+    monkeypatch.setattr(MinioBackend, "save_new", refuse)
     out = StringIO()
     with pytest.raises(CommandError, match="1 of them failed"):
         call_command("clean_direct_uploads", stdout=out, stderr=out)
@@ -71,5 +77,5 @@ def test_a_failure_is_told_and_fails_the_command(
 
 
 def test_a_wrong_age_is_refused() -> None:
-    with pytest.raises(CommandError, match=r"at least 24 hours \(DIRECT_UPLOADS_MAX_AGE\)"):
+    with pytest.raises(CommandError, match=r"at least 48 hours \(twice DIRECT_UPLOADS_MAX_AGE\)"):
         call_command("clean_direct_uploads", older_than=1)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import datetime
 
 import pytest
+from django.core.files.base import ContentFile
 
 from django_minio_backend import MinioBackend
 from django_minio_backend.direct import cleaning
@@ -26,7 +27,7 @@ def make_upload() -> DirectUpload:
 def test_a_row_whose_file_was_not_published_gets_it(storage: MinioBackend) -> None:
     """The process died between the commit and the copy."""
     upload, free = make_upload(), make_upload()
-    name = make_final_name("clips/clip.mp4", upload.receipt.id, 100)
+    name = make_final_name("clips/clip.mp4", upload.suffix, 100)
     Clip.objects.create(title="one", file=name)
     found = {leftover.id: leftover for leftover in cleaning.list_leftovers(storage)}
     assert {id: leftover.name for id, leftover in found.items()} == {
@@ -40,9 +41,31 @@ def test_a_row_whose_file_was_not_published_gets_it(storage: MinioBackend) -> No
     assert list_pending(storage) == [free.receipt.id]
 
 
+def test_a_row_does_not_get_what_nobody_has_validated(storage: MinioBackend) -> None:
+    """The form's link works on after the form was checked."""
+    upload = make_upload()
+    name = make_final_name("clips/clip.mp4", upload.suffix, 100)
+    Clip.objects.create(title="one", file=name)
+    [leftover] = cleaning.list_leftovers(storage)
+    MinioBackend(replace_existing=True).save(upload.pending_name, ContentFile(b"CONTENT"))
+    cleaning.publish(leftover)
+    assert not storage.exists(name)
+    [leftover] = cleaning.list_leftovers(storage)
+    assert leftover.name == ""
+
+
+def test_a_row_that_came_meanwhile_keeps_its_upload(storage: MinioBackend) -> None:
+    upload = make_upload()
+    [leftover] = cleaning.list_leftovers(storage)
+    name = make_final_name("clips/clip.mp4", upload.suffix, 100)
+    Clip.objects.create(title="one", file=name)
+    cleaning.delete(leftover)
+    assert upload.exists()
+
+
 def test_a_name_that_only_looks_like_it_is_no_row(storage: MinioBackend) -> None:
     upload = make_upload()
-    Clip.objects.create(title="one", file=f"{upload.receipt.id}/clip.mp4")
+    Clip.objects.create(title="one", file=f"{upload.suffix}/clip.mp4")
     [leftover] = cleaning.list_leftovers(storage)
     assert leftover.name == ""
 
@@ -52,7 +75,7 @@ def test_ages_are_told_by_the_servers_clock(storage: MinioBackend) -> None:
     [leftover] = cleaning.list_leftovers(storage)
     assert not cleaning.is_old(leftover, HOUR)
     assert cleaning.is_old(leftover, -HOUR)
-    assert cleaning.make_default_age() == 48 * HOUR
+    assert cleaning.make_default_age() == 72 * HOUR
 
 
 def test_fields_and_storages_are_found_once(buckets: Buckets) -> None:

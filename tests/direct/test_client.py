@@ -9,9 +9,8 @@ import pytest
 
 from django_minio_backend import MinioBackend
 from django_minio_backend.direct import client
-from django_minio_backend.direct.files import Receipt, make_pending_name
+from django_minio_backend.direct.files import SMALL, Receipt, make_pending_name
 from django_minio_backend.direct.targets import Target
-from django_minio_backend.direct.uploads import SMALL
 from tests.direct.conftest import Visitor, list_pending
 from tests.storage.conftest import unfinished_uploads
 

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import copy
+import dataclasses
+import pickle
 import re
 from typing import Any
 
@@ -10,6 +13,7 @@ from django.db.migrations.writer import MigrationWriter
 
 from django_minio_backend import MinioBackend
 from django_minio_backend.direct.files import DirectUpload, Receipt
+from django_minio_backend.direct.targets import Target
 from django_minio_backend.direct.testing import make_receipt
 from tests.clips.forms import ClipForm
 from tests.clips.models import Clip, Favourite, Scene, Trailer
@@ -90,6 +94,70 @@ def test_an_instance_is_saved_again_after_a_rollback(
         clip.save()
         assert list_final(storage) == []
     assert clip.file.read() == b"content"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_upload_to_another_storage_is_read_and_saved_there(
+    upload: DirectUpload, buckets: Buckets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    public = MinioBackend(buckets.public)
+    monkeypatch.setattr(Clip._meta.get_field("file"), "storage", public)
+    upload.receipt.target.find_storage()
+    other = dataclasses.replace(upload.receipt, target=Target())
+    clip = Clip.objects.create(title="one", file=DirectUpload(other, ""))
+    assert clip.file.name == "clips/one/clip.mp4"
+    assert public.open("clips/one/clip.mp4").read() == b"content"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_rows_with_one_upload_have_a_file_each(
+    upload: DirectUpload, storage: MinioBackend
+) -> None:
+    clips = [Clip.objects.create(title=title, file=upload) for title in ("one", "two")]
+    assert [clip.file.read() for clip in clips] == [b"content"] * 2
+    assert clips[0].file.name != clips[1].file.name
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_file_that_was_replaced_before_it_was_saved_is_not_published(
+    upload: DirectUpload, storage: MinioBackend
+) -> None:
+    clip = Clip.objects.create(title="one", file="there.mp4")
+    clip.file.save("clip.mp4", upload, save=False)
+    clip.refresh_from_db()
+    clip.save()
+    assert list_final(storage) == []
+    clip.file.save("clip.mp4", upload, save=False)
+    clip.save(update_fields=["title"])
+    assert list_final(storage) == []
+    clip.save(update_fields=["file"])
+    assert clip.file.read() == b"content"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_instance_is_pickled_without_its_uploads(
+    upload: DirectUpload, storage: MinioBackend
+) -> None:
+    assert upload.read() == b"content"
+    with transaction.atomic():
+        clip = Clip.objects.create(title="one", file=upload)
+        for twin in (pickle.loads(pickle.dumps(clip)), copy.deepcopy(clip)):
+            twin.save()
+        assert list_final(storage) == []
+    assert clip.file.read() == b"content"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_compression_and_transactions_go_together(
+    buckets: Buckets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    buckets.change(MINIO_GZIP=["text/*"])
+    monkeypatch.setattr(Clip._meta.get_field("file"), "transactional", True)
+    text = b"text " * 1000
+    clip = Clip.objects.create(title="one", file=ContentFile(text, "a.txt"))
+    assert clip.file.read() == text
+    assert clip.file.size == len(text)
+    assert MinioBackend().stat(str(clip.file)).size < len(text)
 
 
 @pytest.mark.django_db(transaction=True)

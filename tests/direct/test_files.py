@@ -12,9 +12,10 @@ from django_minio_backend import MinioBackend
 from django_minio_backend.direct.files import (
     DirectUpload,
     Receipt,
+    has_suffix,
     make_final_name,
     make_pending_name,
-    read_id,
+    make_suffix,
 )
 from django_minio_backend.direct.testing import make_receipt
 from django_minio_backend.errors import ObjectChanged, ObjectNotFound
@@ -42,7 +43,7 @@ def upload(buckets: Buckets) -> DirectUpload:
 )
 def test_a_final_name_is_nobody_elses(name: str, longest: int | None, final: str) -> None:
     assert make_final_name(name, ID, longest) == final
-    assert read_id(final) == ID
+    assert has_suffix(final, ID)
 
 
 def test_a_name_without_room_says_so() -> None:
@@ -51,8 +52,14 @@ def test_a_name_without_room_says_so() -> None:
 
 
 @pytest.mark.parametrize("name", ["clip.mp4", f"clip{ID}.mp4", f"clip_{ID}/x.mp4", ""])
-def test_other_names_have_no_id(name: str) -> None:
-    assert read_id(name) == ""
+def test_other_names_have_no_such_suffix(name: str) -> None:
+    assert not has_suffix(name, ID)
+
+
+def test_a_suffix_is_of_one_version() -> None:
+    suffixes = {make_suffix(id, version) for id in ("a", "b") for version in ("1", "2")}
+    assert len(suffixes) == 4
+    assert all(len(suffix) == 22 for suffix in suffixes)
 
 
 def test_an_upload_is_a_file(upload: DirectUpload, recorder: Recorder) -> None:
@@ -84,8 +91,12 @@ def test_publishing_twice_is_no_error(upload: DirectUpload, storage: MinioBacken
         upload.publish("clips/x.mp4")
     assert storage.open("clips/x.mp4").read() == b"content"
     assert list_pending(storage) == []
+    # Another row may have it under another name.
+    upload.publish("clips/y.mp4")
+    assert storage.open("clips/y.mp4").read() == b"content"
+    token = upload.token
     with pytest.raises(ObjectNotFound):
-        upload.publish("clips/y.mp4")
+        DirectUpload(Receipt.from_token(token), token).publish("clips/z.mp4")
 
 
 def test_a_failure_after_the_commit_is_logged_and_loses_nothing(
@@ -104,7 +115,7 @@ def test_any_storage_saves_an_upload(upload: DirectUpload, buckets: Buckets) -> 
     assert other.open("a/x.mp4").read() == b"content"
     own = MinioBackend()
     name = own.save("a/x.mp4", upload, max_length=100)
-    assert name == f"a/x_{upload.receipt.id}.mp4"
+    assert name == f"a/x_{upload.suffix}.mp4"
     assert own.open(name).read() == b"content"
     assert own.stat(name).content_type == "video/mp4"
     assert not own.exists(make_pending_name(upload.receipt.id))

@@ -57,6 +57,7 @@ def test_the_file_stays_when_another_field_has_an_error(visitor: Visitor, target
         assert 'data-name="clip &amp; co.mp4" data-size="12"' in shown
         [native] = re.findall(r'<input type="file"[^>]*>', shown)
         assert "required" not in native
+        assert "data-required" in shown
         assert 'accept="video/*,text/plain"' in native
     visitor.client.post("/clips/", {"title": "one", "file-receipt": receipt})
     assert Clip.objects.get().file.read() == VIDEO
@@ -113,6 +114,10 @@ def test_an_upload_that_was_replaced_is_refused(
     pending = DirectUpload(Receipt.from_token(receipt), receipt).pending_name
     MinioBackend(replace_existing=True).save(pending, ContentFile(b"something else"))
     refused(receipt, "The upload is gone")
+    page = visitor.client.post("/clips/", {"title": "one", "file-receipt": receipt})
+    shown = page.content.decode()
+    assert read_receipts(shown, "file") == []
+    assert re.search(r'<input type="file"[^>]* required', shown)
 
 
 def test_a_server_that_is_down_keeps_the_receipt(
@@ -138,8 +143,8 @@ def test_a_form_costs_three_requests_of_the_site_and_few_of_the_server(
     recorder.requests.clear()
     form = {"title": "one", "file-receipt": receipt}
     visitor.client.post("/clips/", form)
-    # Look, read for clean_file; then publish (look, read, write) and delete.
-    assert recorder.methods == ["HEAD", "GET", "HEAD", "GET", "PUT", "DELETE"]
+    # Read it for the check and for clean_file; then publish and delete.
+    assert recorder.methods == ["GET", "PUT", "DELETE"]
 
 
 def test_without_a_script_the_form_posts_the_file(storage: MinioBackend, nobody: Visitor) -> None:
@@ -202,6 +207,19 @@ def test_several_files(visitor: Visitor, nobody: Visitor, buckets: Buckets) -> N
     files = [SimpleUploadedFile(f"{n}.txt", b"x" * n) for n in (3, 4)]
     assert "2 files, 7 bytes" in nobody.client.post("/many/", {"clips": files}).content.decode()
     assert "0 files, 0 bytes" in nobody.client.post("/many/", {"a": "b"}).content.decode()
+
+
+def test_receipts_cost_no_more_than_they_must(
+    visitor: Visitor, target: Any, buckets: Buckets, recorder: Recorder, settings: Any
+) -> None:
+    receipt = visitor.upload(target, "clip.mp4", VIDEO)
+    buckets.change(MINIO_HTTP_CLIENT=recorder)
+    form = {"title": "", "file-receipt": ["x"] * 50 + [receipt]}
+    visitor.client.post("/clips/", form)
+    assert recorder.methods == ["GET"]
+    settings.DATA_UPLOAD_MAX_NUMBER_FILES = 2
+    page = visitor.client.post("/many/", {"clips-receipt": ["a", "a", "b", "c"]})
+    assert "These are too many files. The most is 2." in page.content.decode()
 
 
 def test_a_scan_refuses_a_file_and_deletes_it(

@@ -18,7 +18,7 @@ from django.contrib.auth.models import User
 
 from django_minio_backend import MinioBackend
 from django_minio_backend.direct import uploads
-from django_minio_backend.direct.uploads import SMALL
+from django_minio_backend.direct.files import SMALL
 from tests.chromium import shared_browser  # noqa: F401 (a fixture)
 from tests.clips.models import Clip, Scene
 from tests.conftest import Buckets
@@ -350,6 +350,16 @@ def test_a_lost_session_is_told(page: Page, make_file: Callable[..., Path]) -> N
     page.choose(make_file(10))
     page.wait_for_state("failed")
     assert page.read_states() == ["You are not logged in as before: log in, and load the page."]
+
+
+def test_a_page_for_logging_in_is_no_answer(page: Page, make_file: Callable[..., Path]) -> None:
+    page.load()
+    page.browser.execute_script(
+        "document.querySelector('direct-upload').dataset.begin = '/admin/begin/'"
+    )
+    page.choose(make_file(10))
+    page.wait_for_state("failed")
+    assert page.read_states() == ["You are logged out: log in, and load the page."]
 
 
 def test_resetting_the_form_takes_the_uploads_away(

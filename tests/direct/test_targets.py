@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.files.storage import storages
+from minio.sse import SseCustomerKey
 
 from django_minio_backend.direct.targets import LARGEST, Target
 from tests.clips.models import Clip
@@ -24,6 +25,13 @@ def test_a_model_field_decides_on_the_storage(buckets: Buckets, target: Target) 
 def test_another_storage_takes_no_uploads(buckets: Buckets) -> None:
     with pytest.raises(ImproperlyConfigured, match=r"'staticfiles'.*: direct uploads need a Minio"):
         Target(alias="staticfiles").find_storage()
+
+
+def test_a_key_that_the_client_holds_is_given_to_no_browser(buckets: Buckets) -> None:
+    buckets.change(sse=SseCustomerKey(b"k" * 32))
+    assert not Target().takes_uploads
+    with pytest.raises(ImproperlyConfigured, match="a key that browsers must not have"):
+        Target().find_storage()
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from django.core.files.storage import storages
 from django.test import Client
 
 from django_minio_backend.direct import views
+from django_minio_backend.direct.files import SMALL
 from django_minio_backend.direct.targets import Target
-from django_minio_backend.direct.uploads import SMALL
 from tests.conftest import Buckets
 from tests.direct.conftest import Visitor
 from tests.hostile import closed_port
@@ -76,6 +76,8 @@ def test_a_token_is_of_one_kind_and_age(target: Target, nobody: Visitor, setting
         ({"size": "5"}, "bad_request"),
         ({"type": None}, "bad_request"),
         ({"token": None}, "bad_request"),
+        ({"token": [":"]}, "bad_request"),
+        ({"size": 10**400}, "bad_request"),
     ],
 )
 def test_a_file_that_the_field_does_not_take_is_refused(

@@ -166,6 +166,18 @@ def test_the_server_copies_a_file_to_a_free_name(
     assert unfinished_uploads(storage) == 0
 
 
+def test_a_new_file_gets_its_very_name_or_none(buckets: Buckets) -> None:
+    buckets.change(MINIO_GZIP=["text/*"])
+    storage = MinioBackend(replace_existing=True)
+    text = b"text " * 100
+    storage.save_new("a.txt", ContentFile(text))
+    storage.save_new("b.txt", ContentFile(text), may_compress=False)
+    assert storage.stat("a.txt").size < storage.stat("b.txt").size == len(text)
+    with pytest.raises(ObjectExists):
+        storage.save_new("a.txt", ContentFile(b"other"))
+    assert storage.open("a.txt").read() == text
+
+
 def test_content_that_is_on_the_server_copies_itself(storage: MinioBackend) -> None:
     class Stored(ContentFile):  # type: ignore[type-arg]
         def copy_to(self, target: MinioBackend, name: str, max_length: int | None) -> str:

@@ -26,18 +26,18 @@ class Command(BaseCommand):
             type=float,
             metavar="HOURS",
             help=(
-                "Delete uploads that are older than this. The default is twice "
+                "Delete uploads that are older than this. The default is three times "
                 "DIRECT_UPLOADS_MAX_AGE."
             ),
         )
 
     def handle(self, *, dry_run: bool, older_than: float | None, **options: Any) -> None:
         age = cleaning.make_default_age() if older_than is None else timedelta(hours=older_than)
-        if age < (least := timedelta(seconds=conf.get_max_age())):
+        if age < (least := timedelta(seconds=2 * conf.get_max_age())):
             hours = least.total_seconds() / 3600
             raise CommandError(
-                f"--older-than must be at least {hours:g} hours (DIRECT_UPLOADS_MAX_AGE): a form "
-                "may still need younger uploads."
+                f"--older-than must be at least {hours:g} hours (twice DIRECT_UPLOADS_MAX_AGE): a "
+                "form may still need younger uploads."
             )
         counts = {"published": 0, "deleted": 0, "kept": 0}
         failures = 0

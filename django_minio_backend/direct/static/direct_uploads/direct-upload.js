@@ -114,12 +114,13 @@ class Upload {
   async run() {
     this.state = "running";
     this.stop = new AbortController();
+    const { signal } = this.stop;
     this.started = [performance.now(), this.bytes];
     this.show();
     try {
       const plan = await this.begin();
       if (plan.fields) await this.retry(() => this.post(plan));
-      else await this.sendParts(plan);
+      else await this.sendParts(plan, signal);
       this.state = "finishing";
       this.show();
       const receipt = await this.retry(() => this.ask("finish", { ticket: this.ticket }));
@@ -144,6 +145,8 @@ class Upload {
   async begin() {
     this.sent.clear();
     const ticket = this.ticket ?? this.recall();
+    // Another tab with the same file begins an upload of its own.
+    this.forget();
     if (ticket) {
       try {
         return this.take(await this.retry(() => this.ask("resume", { ticket })));
@@ -174,20 +177,24 @@ class Upload {
 
   async ask(view, data) {
     const form = this.element.closest("form");
+    const signal = AbortSignal.any([this.stop.signal, AbortSignal.timeout(QUIET)]);
     const token = form?.querySelector("[name=csrfmiddlewaretoken]")?.value
       ?? document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1] ?? "";
     let response;
     try {
       response = await fetch(this.element.dataset.begin.replace(/begin\/$/, `${view}/`), {
-        method: "POST", credentials: "same-origin", signal: this.stop.signal,
+        method: "POST", credentials: "same-origin", redirect: "manual", signal,
         headers: { "Content-Type": "application/json", "X-CSRFToken": token },
         body: JSON.stringify(data),
       });
     } catch (error) {
-      throw error.name === "AbortError" ? new Stopped() : new Failed(0);
+      throw this.stop.signal.aborted ? new Stopped() : new Failed(0);
     }
+    // A page for logging in is no answer.
+    if (response.type === "opaqueredirect") throw new Refused(this.element.text("session"));
     const answer = await response.json().catch(() => ({}));
-    if (response.ok) return answer;
+    if (response.ok && (view === "cancel" || answer.ticket || answer.receipt)) return answer;
+    if (response.ok) throw new Refused(this.element.text("session"));
     if (answer.error && response.status < 500) throw new Refused(answer.error);
     throw new Failed(response.status);
   }
@@ -199,27 +206,28 @@ class Upload {
     return send("POST", plan.url, body, {}, this.stop.signal, (count) => this.advance(1, count));
   }
 
-  async sendParts(plan) {
+  async sendParts(plan, signal) {
     const count = Math.ceil(this.file.size / plan.part_size);
     const arrived = new Set(plan.arrived ?? []);
     const waiting = [];
     for (let number = 1; number <= count; number += 1) if (!arrived.has(number)) waiting.push(number);
     const work = async () => {
-      while (waiting.length) await this.sendPart(plan, waiting.shift());
+      while (waiting.length && !signal.aborted) await this.sendPart(plan, waiting.shift(), signal);
     };
     await Promise.all(Array.from({ length: PARALLEL }, work));
   }
 
-  async sendPart(plan, number) {
+  async sendPart(plan, number, signal) {
     const blob = this.file.slice(...findPart(number, plan.part_size, this.file.size));
     const headers = { ...plan.headers };
     if (plan.checksums && globalThis.crypto?.subtle) headers["x-amz-checksum-sha256"] = await hash(blob);
+    if (signal.aborted) throw new Stopped();
     let refusals = 0;
     await this.retry(async () => {
       const used = plan.signatures;
       const url = `${plan.url}&partNumber=${number}&X-Amz-Signature=${used[number - 1]}`;
       try {
-        await send("PUT", url, blob, headers, this.stop.signal, (bytes) => this.advance(number, bytes));
+        await send("PUT", url, blob, headers, signal, (bytes) => this.advance(number, bytes));
       } catch (error) {
         refusals += 1;
         if (error.status !== 403 || refusals > 3) throw error;
@@ -310,7 +318,18 @@ export class DirectUploadElement extends Base {
 
   connectedCallback() {
     this.input = this.querySelector("input[type=file]");
-    if (!this.input || this.list) return;
+    if (!this.input) return;
+    if (!this.list) this.build();
+    this.ends = new AbortController();
+    const { signal } = this.ends;
+    this.input.addEventListener("change", () => this.choose([...this.input.files]), { signal });
+    this.form = this.input.form;
+    this.form?.addEventListener("submit", (event) => this.hold(event), { capture: true, signal });
+    this.form?.addEventListener("reset", () => this.clear(), { signal });
+    addEventListener("beforeunload", (event) => { if (this.isBusy) event.preventDefault(); }, { signal });
+  }
+
+  build() {
     this.list = document.createElement("ul");
     this.list.className = "direct-upload-files";
     this.status = document.createElement("p");
@@ -319,22 +338,14 @@ export class DirectUploadElement extends Base {
     this.append(this.list, this.status);
     this.isRequired = this.input.required || this.hasAttribute("data-required");
     for (const hidden of this.querySelectorAll("input[type=hidden][data-name]")) this.addKept(hidden);
-    this.input.addEventListener("change", () => this.choose([...this.input.files]));
-    this.ends = new AbortController();
-    const { signal } = this.ends;
-    this.form = this.input.form;
-    this.form?.addEventListener("submit", (event) => this.hold(event), { capture: true, signal });
-    this.form?.addEventListener("reset", () => this.clear(), { signal });
-    addEventListener("beforeunload", (event) => { if (this.isBusy) event.preventDefault(); }, { signal });
   }
 
   disconnectedCallback() {
-    if (!this.list) return;
+    this.ends?.abort();
     // An element that is only moved is connected again at once.
     queueMicrotask(() => {
       if (this.isConnected) return;
-      this.ends.abort();
-      for (const upload of this.uploads) upload.stop.abort();
+      for (const upload of this.uploads) if (upload.state === "running") upload.pause();
     });
   }
 
@@ -386,7 +397,7 @@ export class DirectUploadElement extends Base {
     event.stopImmediatePropagation();
     this.isQueued = this.isBusy;
     this.status.textContent = this.text(this.isQueued ? "queued" : "unsettled");
-    if (!this.isQueued) this.list.querySelector("button")?.focus();
+    if (!this.isQueued) this.focusUnsettled();
   }
 
   settle() {
@@ -394,7 +405,11 @@ export class DirectUploadElement extends Base {
     this.isQueued = false;
     this.status.textContent = "";
     if ([...this.uploads].every(({ state }) => state === "done")) this.form.requestSubmit(this.submitter);
-    else this.list.querySelector("button")?.focus();
+    else this.focusUnsettled();
+  }
+
+  focusUnsettled() {
+    this.list.querySelector("li:not([data-state=done]) button:not([hidden])")?.focus();
   }
 
   keep(upload, { receipt, name, size }) {
