@@ -30,5 +30,5 @@ def is_included(path: str, entry: str) -> bool:
 
 
 def test_only_extras_for_users_are_published() -> None:
-    extras = {"brotli", "celery", "health-check", "tasks"}
+    extras = {"brotli", "celery", "health-check", "rest", "tasks"}
     assert set(PROJECT["project"]["optional-dependencies"]) == extras
