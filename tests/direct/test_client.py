@@ -11,8 +11,11 @@ from django_minio_backend import MinioBackend
 from django_minio_backend.direct import client
 from django_minio_backend.direct.files import SMALL, Receipt, make_pending_name
 from django_minio_backend.direct.targets import Target
+from tests.clips.models import Clip
+from tests.conftest import Buckets
 from tests.direct.conftest import Visitor, list_pending
 from tests.storage.conftest import unfinished_uploads
+from tools.minio_server import Server
 
 pytestmark = pytest.mark.django_db
 
@@ -42,3 +45,19 @@ def test_an_upload_that_fails_leaves_nothing(
         client.send_file(ask, Target().to_token(""), content, "a.bin")
     assert unfinished_uploads(storage) == 0
     assert list_pending(storage) == []
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("size", [5, SMALL + 1])
+def test_another_server_will_do(
+    other_server: Server, buckets: Buckets, visitor: Visitor, target: Target, size: int
+) -> None:
+    buckets.change(**other_server.options)
+    storage = MinioBackend()
+    storage.check_bucket_existence()
+    data = os.urandom(size)
+    receipt = visitor.upload(target, "clip.mp4", data)
+    visitor.client.post("/clips/", {"title": "one", "file-receipt": receipt})
+    assert Clip.objects.get().file.read() == data
+    assert list_pending(storage) == []
+    assert not storage.checks_parts

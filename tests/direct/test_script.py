@@ -362,6 +362,31 @@ def test_a_page_for_logging_in_is_no_answer(page: Page, make_file: Callable[...,
     assert page.read_states() == ["You are logged out: log in, and load the page."]
 
 
+def test_a_form_that_is_swapped_in_and_moved_works(
+    page: Page, make_file: Callable[..., Path]
+) -> None:
+    """As htmx and dialogs do it."""
+    page.load()
+    page.browser.execute_script(
+        """const form = document.querySelector("form"), html = form.outerHTML;
+        form.remove();
+        document.querySelector("main").insertAdjacentHTML("beforeend", html);"""
+    )
+    path = make_file(SMALL + 1)
+    page.choose(path)
+    page.wait_for_state("done")
+    page.browser.execute_script(
+        """const form = document.querySelector("form"), main = form.parentNode;
+        form.remove();
+        setTimeout(() => main.append(form), 50);"""
+    )
+    page.wait_for(lambda: page.find_all("form"))
+    page.submit("one")
+    page.wait_for_saved()
+    assert has_content_of(path)
+    page.check_console()
+
+
 def test_resetting_the_form_takes_the_uploads_away(
     page: Page, make_file: Callable[..., Path]
 ) -> None:
