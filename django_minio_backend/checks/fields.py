@@ -17,6 +17,7 @@ from django_minio_backend.checks.messages import (
     shared_name,
     tolerated_option,
     undeclared_bucket,
+    unread_attribute,
 )
 from django_minio_backend.checks.valid import list_valid_options
 from django_minio_backend.config.options import Options
@@ -24,6 +25,19 @@ from django_minio_backend.errors import ConfigurationError
 from django_minio_backend.models import iso_date_prefix
 from django_minio_backend.references.fields import list_file_fields
 from django_minio_backend.storage.backend import MinioBackend
+
+#: The attributes that subclasses of django-storages' S3Storage have, and the options instead.
+UNREAD = {
+    "bucket_name": "MINIO_DEFAULT_BUCKET",
+    "custom_domain": "MINIO_PUBLIC_BASE_URL",
+    "default_acl": "MINIO_PUBLIC_BUCKETS or MINIO_PRIVATE_BUCKETS",
+    "file_overwrite": "replace_existing",
+    "gzip": "MINIO_GZIP",
+    "location": "MINIO_LOCATION",
+    "object_parameters": "MINIO_OBJECT_HEADERS",
+    "querystring_auth": "MINIO_PUBLIC_BUCKETS or MINIO_PRIVATE_BUCKETS",
+    "querystring_expire": "MINIO_URL_EXPIRY_HOURS",
+}
 
 
 def check_fields(**kwargs: Any) -> list[CheckMessage]:
@@ -36,6 +50,7 @@ def check_fields(**kwargs: Any) -> list[CheckMessage]:
     messages: list[CheckMessage] = []
     for model_field, field_options in list_field_options():
         messages += _find_misplaced(model_field)
+        messages += _find_unread(model_field)
         messages += _find_shared_names(model_field, field_options)
         if (field_options.endpoint, field_options.bucket) not in declared:
             messages.append(
@@ -64,6 +79,31 @@ def _find_misplaced(model_field: FileField) -> Iterator[CheckMessage]:
                     f"Move it into the OPTIONS of storage '{storage.options.alias}'.",
                     obj=model_field,
                 )
+
+
+def _find_unread(model_field: FileField) -> Iterator[CheckMessage]:
+    """Yield the attributes of a field's storage class that nothing reads.
+
+    Version 4 ignored them, too, so they cannot count now: rows would lose their files.
+    """
+    for storage in _get_storages(model_field):
+        kind = storage.__class__  # that of the storage in a lazy one
+        for name in _list_own_attributes(kind):
+            if name in UNREAD and (name, getattr(kind, name)) != ("bucket_name", storage.bucket):
+                yield unread_attribute(
+                    f"{kind.__name__}.{name}, the storage of {model_field}, is not read: the files "
+                    f"are in the bucket '{storage.bucket}' below '{storage.options.prefix}'.",
+                    f"Use {UNREAD[name]}, in OPTIONS or as a keyword. Look first where the files "
+                    "of the rows are.",
+                    obj=model_field,
+                )
+
+
+def _list_own_attributes(kind: type[MinioBackend]) -> set[str]:
+    """Return the attributes that a project's classes add; none if they have a constructor."""
+    own = [cls for cls in kind.__mro__ if issubclass(cls, MinioBackend)]
+    own = [cls for cls in own if not cls.__module__.startswith("django_minio_backend.")]
+    return set() if kind.has_own_constructor() else {name for cls in own for name in vars(cls)}
 
 
 def _find_shared_names(model_field: FileField, options: Options) -> Iterator[CheckMessage]:

@@ -66,3 +66,5 @@ shared_bucket = partial(_warning, 11)
 same_origin = partial(_warning, 12)
 
 shared_name = partial(_warning, 13)
+
+unread_attribute = partial(_warning, 14)

@@ -149,3 +149,29 @@ def test_checks_leave_lazy_storages_alone(settings: Any, monkeypatch: pytest.Mon
 class Exploding:
     def __init__(self) -> None:
         raise RuntimeError("a check made somebody's storage")
+
+
+class Media(MinioBackend):
+    location = "media"
+    file_overwrite = False
+
+
+class Ours(Media):
+    def __init__(self) -> None:
+        super().__init__(MINIO_LOCATION=self.location)
+
+
+class Named(MinioBackend):
+    bucket_name = FINE["MINIO_DEFAULT_BUCKET"]
+
+
+def test_attributes_of_django_storages_are_told(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declare(settings, FINE)
+    model_with(models.FileField(storage=Media()), monkeypatch)
+    message = found()["W014"]
+    assert "Media.location, the storage of some_app.SomeModel.file, is not read" in message
+    for storage in (Ours(), Named(), MinioBackend()):
+        model_with(models.FileField(storage=storage), monkeypatch)
+        assert "W014" not in found()
