@@ -127,7 +127,7 @@ def main() -> None:
             ]
     table = make_table(["file", "time of the site, ms", "its CPU, ms"], rows)
     RESULTS.write_text(f"# Direct uploads\n\n{machine()}\n\n{table}\n")
-    print(RESULTS.read_text())
+    say(RESULTS.read_text())
 
 
 if __name__ == "__main__":

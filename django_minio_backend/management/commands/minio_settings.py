@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from django_minio_backend.config import django_storages
+from django_minio_backend.management.base import FlushingCommand
 
 
-class Command(BaseCommand):
+class Command(FlushingCommand):
     help = (
         "Print the STORAGES for this package that mean what another package's settings mean, with "
         "a comment for each setting. Nothing is changed, and no secret is printed."
