@@ -88,7 +88,7 @@ def _find_unread(model_field: FileField) -> Iterator[CheckMessage]:
     """
     for storage in _get_storages(model_field):
         kind = storage.__class__  # that of the storage in a lazy one
-        for name in _list_own_attributes(kind):
+        for name in sorted(_list_own_attributes(kind)):
             if name in UNREAD and (name, getattr(kind, name)) != ("bucket_name", storage.bucket):
                 yield unread_attribute(
                     f"{kind.__name__}.{name}, the storage of {model_field}, is not read: the files "

@@ -153,7 +153,6 @@ class Exploding:
 
 class Media(MinioBackend):
     location = "media"
-    file_overwrite = False
 
 
 class Ours(Media):

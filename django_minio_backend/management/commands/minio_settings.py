@@ -42,7 +42,8 @@ class Command(FlushingCommand):
 
 
 def read(name: str) -> Any:
-    return getattr(settings, name, None)
+    """Return a setting of the project, None if it is not set."""
+    return getattr(settings, name) if settings.is_overridden(name) else None
 
 
 def list_entries() -> Iterator[tuple[str, str, dict[str, Any]]]:
