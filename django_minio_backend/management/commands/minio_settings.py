@@ -43,7 +43,8 @@ class Command(FlushingCommand):
 
 def read(name: str) -> Any:
     """Return a setting of the project, None if it is not set."""
-    return getattr(settings, name) if settings.is_overridden(name) else None
+    is_set = settings.is_overridden(name)  # type: ignore[misc]  # the stubs know no such method
+    return getattr(settings, name) if is_set else None
 
 
 def list_entries() -> Iterator[tuple[str, str, dict[str, Any]]]:
