@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +26,7 @@ from django_minio_backend.direct.files import (
     read_version,
 )
 from django_minio_backend.direct.targets import Target
-from django_minio_backend.errors import ObjectNotFound
+from django_minio_backend.errors import ObjectChanged, ObjectNotFound
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Leftover:
     id: str
     size: int
     stored: datetime.datetime
+    #: As in a `Receipt`.
+    version: str
     #: The name that a row has for it, "" if no row waits for it.
     name: str = ""
 
@@ -65,16 +68,17 @@ def list_leftovers(storage: MinioBackend) -> Iterator[Leftover]:
     for page in storage.s3.list_pages(storage.key(prefix.rstrip("/")) + "/"):
         for entry in page.entries:
             id = entry.key.rpartition("/")[2]
-            name = find_row(storage, id, entry.size)
-            yield Leftover(storage, id, entry.size, entry.modified, name)
+            try:
+                version = read_version(storage, id, entry.size, entry.etag)
+            except ObjectNotFound:
+                continue  # its form has taken it by now
+            name = find_row(storage, id, version)
+            yield Leftover(storage, id, entry.size, entry.modified, version, name)
 
 
-def find_row(storage: MinioBackend, id: str, size: int) -> str:
-    """Return the name that a row has for an upload in its present version, "" without a row."""
-    try:
-        suffix = make_suffix(id, read_version(storage, id, size))
-    except ObjectNotFound:
-        return ""
+def find_row(storage: MinioBackend, id: str, version: str) -> str:
+    """Return the name that a row has for a version of an upload, "" without a row."""
+    suffix = make_suffix(id, version)
     for field in list_direct_fields():
         own: Any = field.storage
         if isinstance(own, MinioBackend) and find_place(own) == find_place(storage):
@@ -99,15 +103,14 @@ def is_old(leftover: Leftover, age: datetime.timedelta) -> bool:
 
 
 def publish(leftover: Leftover) -> None:
-    """Give the file of a row its name. Raises a StorageError if it cannot be done."""
+    """Give the file of a row its name. Raises a StorageError if it cannot be done.
+
+    An upload that is gone or replaced by now is left alone.
+    """
     storage, name = leftover.storage, leftover.name
     kind = choose_type(storage, name, "")
-    try:
-        version = read_version(storage, leftover.id, leftover.size)
-    except ObjectNotFound:
-        return  # another process was faster
-    receipt = Receipt(leftover.id, "", Target(), name, leftover.size, kind, version)
-    if has_suffix(name, make_suffix(leftover.id, version)):
+    receipt = Receipt(leftover.id, "", Target(), name, leftover.size, kind, leftover.version)
+    with suppress(ObjectNotFound, ObjectChanged):
         _Unclaimed(receipt, storage).publish(name)
 
 
@@ -125,7 +128,7 @@ class _Unclaimed(DirectUpload):
 
 def delete(leftover: Leftover) -> None:
     """Delete an upload, unless a row has it by now."""
-    if not find_row(leftover.storage, leftover.id, leftover.size):
+    if not find_row(leftover.storage, leftover.id, leftover.version):
         leftover.storage.delete(make_pending_name(leftover.id))
 
 

@@ -10,7 +10,7 @@ import posixpath
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile, File
@@ -38,8 +38,10 @@ PENDING_TYPE = "application/octet-stream"
 
 
 @dataclass(frozen=True)
-class Receipt:
-    """A finished upload: its id, user, field, and what was stored. `size` is bytes."""
+class Claim:
+    """An upload, as the browser carries it: its id, user, field and file. `size` is bytes."""
+
+    kind: ClassVar[str]
 
     id: str
     user: str
@@ -47,20 +49,29 @@ class Receipt:
     name: str
     size: int
     content_type: str
-    #: The SHA-256 of a small file, the ETag of another one.
-    version: str
 
     def to_token(self) -> str:
-        data = {"i": self.id, "u": self.user, "t": self.target.to_data(), "n": self.name}
-        more = {"s": self.size, "c": self.content_type, "v": self.version}
-        return tokens.sign(tokens.RECEIPT, {**data, **more})
+        return tokens.sign(self.kind, {**vars(self), "target": self.target.to_data()})
 
     @classmethod
-    def from_token(cls, token: str) -> Receipt:
-        """Return the receipt of a token. Raises BadSignature if it is not ours or too old."""
-        data = tokens.load(tokens.RECEIPT, token)
-        target = Target.from_data(data["t"])
-        return cls(data["i"], data["u"], target, data["n"], data["s"], data["c"], data["v"])
+    def from_token(cls, token: str) -> Self:
+        """Return the claim of a token. Raises BadSignature if it is not ours or too old."""
+        data = tokens.load(cls.kind, token)
+        return cls(**{**data, "target": Target.from_data(data["target"])})
+
+    @property
+    def pending_name(self) -> str:
+        return make_pending_name(self.id)
+
+
+@dataclass(frozen=True)
+class Receipt(Claim):
+    """An upload that was finished."""
+
+    kind = tokens.RECEIPT
+
+    #: The SHA-256 of a small file, the ETag of another one.
+    version: str
 
 
 def find_place(storage: MinioBackend) -> tuple[object, ...]:
@@ -79,10 +90,13 @@ def make_pending_name(id: str) -> str:
     return f"{conf.get_prefix()}{id}"
 
 
-def read_version(storage: MinioBackend, id: str, size: int) -> str:
-    """Return the version of an upload, after one request. Raises ObjectNotFound without one."""
+def read_version(storage: MinioBackend, id: str, size: int, etag: str = "") -> str:
+    """Return the version of an upload. Raises ObjectNotFound without one.
+
+    One request, none for a large file whose `etag` is known.
+    """
     if size > SMALL:
-        return str(storage.stat(make_pending_name(id)).etag)
+        return etag or str(storage.stat(make_pending_name(id)).etag)
     return _hash(_read_small(storage, make_pending_name(id)))
 
 
@@ -147,13 +161,14 @@ class DirectUpload(_File):
 
     @classmethod
     def store(cls, target: Target, name: str, content: Any, user: str = "") -> DirectUpload:
-        """Store content that came another way as an upload. Two requests."""
+        """Store content that came another way as an upload. Two requests, three for a small one."""
         storage, id = target.find_storage(), tokens.make_id()
         kind = choose_type(storage, name, getattr(content, "content_type", None) or "")
         pending = make_pending_name(id)
         storage.save_new(pending, content, PENDING_TYPE, may_compress=False)
-        size = storage.size(pending)
-        receipt = Receipt(id, user, target, name, size, kind, read_version(storage, id, size))
+        stat = storage.stat(pending)
+        version = read_version(storage, id, stat.size, stat.etag)
+        receipt = Receipt(id, user, target, name, stat.size, kind, version)
         return cls(receipt, receipt.to_token())
 
     @property
@@ -162,7 +177,7 @@ class DirectUpload(_File):
 
     @property
     def pending_name(self) -> str:
-        return make_pending_name(self.receipt.id)
+        return self.receipt.pending_name
 
     @property
     def suffix(self) -> str:

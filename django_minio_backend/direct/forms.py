@@ -96,10 +96,10 @@ class DirectFileInput(forms.ClearableFileInput):
         return twin
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
-        posted = _name_receipts(name)
-        receipts = data.getlist(posted) if hasattr(data, "getlist") else data.get(posted, [])
-        receipts = [receipt for receipt in [receipts] if isinstance(receipt, str)] or receipts
-        if receipts := PostedReceipts(filter(None, receipts)):
+        key = _name_receipts(name)
+        posted = data.getlist(key) if hasattr(data, "getlist") else data.get(key, [])
+        posted = [posted] if isinstance(posted, str) else posted
+        if receipts := PostedReceipts(filter(None, posted)):
             return receipts
         if self.allow_multiple_selected and hasattr(files, "getlist"):
             return files.getlist(name) or super().value_from_datadict(data, files, name)

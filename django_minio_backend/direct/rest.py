@@ -31,10 +31,11 @@ class DirectFileSerializerField(serializers.FileField):  # type: ignore[misc]
         super().__init__(**keywords)
 
     def to_internal_value(self, data: Any) -> Any:
-        given = PostedReceipts([data]) if isinstance(data, str) else data
-        if not isinstance(data, str):
+        if isinstance(data, str):
+            data = PostedReceipts([data])
+        else:
             super().to_internal_value(data)
         try:
-            return DirectFileFormField(target=self.target).clean(given)
+            return DirectFileFormField(target=self.target).clean(data)
         except ValidationError as error:
             raise serializers.ValidationError(error.messages) from error

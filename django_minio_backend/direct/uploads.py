@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
 
 from django.core.exceptions import ValidationError
 from django.core.signing import SignatureExpired
@@ -19,9 +19,9 @@ from django_minio_backend.direct import conf, tokens
 from django_minio_backend.direct.files import (
     PENDING_TYPE,
     SMALL,
+    Claim,
     Receipt,
     choose_type,
-    make_pending_name,
     read_version,
 )
 from django_minio_backend.direct.targets import Target
@@ -36,38 +36,25 @@ LINKS_LIVE = 3600
 
 
 @dataclass(frozen=True)
-class Ticket:
-    """An upload that has begun. `size` is bytes. `upload_id` is "" if it has one part."""
+class Ticket(Claim):
+    """An upload that has begun. `upload_id` is "" if it has one part."""
 
-    id: str
-    user: str
-    target: Target
-    name: str
-    size: int
-    content_type: str
+    kind = tokens.TICKET
+
     upload_id: str = ""
     #: The time at which it began, in seconds since 1970. Resuming does not prolong its life.
     begun: int = 0
 
-    def to_token(self) -> str:
-        data = {"i": self.id, "u": self.user, "t": self.target.to_data(), "n": self.name}
-        more = {"s": self.size, "c": self.content_type, "p": self.upload_id, "b": self.begun}
-        return tokens.sign(tokens.TICKET, {**data, **more})
-
     @classmethod
-    def from_token(cls, token: str) -> Ticket:
-        """Return the ticket of a token. Raises BadSignature if it is not ours or too old."""
-        data = tokens.load(tokens.TICKET, token)
-        if data["b"] < time.time() - conf.get_max_age():
+    def from_token(cls, token: str) -> Self:
+        ticket = super().from_token(token)
+        if ticket.begun < time.time() - conf.get_max_age():
             raise SignatureExpired("The upload began too long ago.")
-        target = Target.from_data(data["t"])
-        return cls(
-            data["i"], data["u"], target, data["n"], data["s"], data["c"], data["p"], data["b"]
-        )
+        return ticket
 
-    @property
-    def pending_name(self) -> str:
-        return make_pending_name(self.id)
+    def make_receipt(self, version: str) -> Receipt:
+        claim = {field.name: getattr(self, field.name) for field in fields(Claim)}
+        return Receipt(**claim, version=version)
 
     @property
     def part_size(self) -> int:
@@ -154,15 +141,7 @@ def finish(ticket: Ticket) -> Mapping[str, Any]:
         version = read_version(storage, ticket.id, ticket.size)
     except ObjectNotFound:
         raise _make_gone() from None
-    receipt = Receipt(
-        ticket.id,
-        ticket.user,
-        ticket.target,
-        ticket.name,
-        ticket.size,
-        ticket.content_type,
-        version,
-    )
+    receipt = ticket.make_receipt(version)
     return {"receipt": receipt.to_token(), "name": receipt.name, "size": receipt.size}
 
 

@@ -6,7 +6,7 @@ import datetime
 import hashlib
 import io
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 
 from django.core.exceptions import SuspiciousFileOperation
@@ -14,7 +14,7 @@ from django.core.files.base import File
 
 from django_minio_backend import errors, names
 from django_minio_backend.config import headers
-from django_minio_backend.errors import ObjectChanged, ObjectExists, ObjectNotFound, StorageError
+from django_minio_backend.errors import ObjectChanged, ObjectExists, ObjectNotFound
 from django_minio_backend.moving.adapters import WRITTEN_MEANWHILE, Adapter, Content, Item
 from django_minio_backend.references.fields import read_hook
 from django_minio_backend.references.neighbours import list_foreign_prefixes
@@ -223,8 +223,7 @@ class MinioAdapter(Adapter):
             None, stat.size, stat.modified, headers=own_headers, fingerprint=source.fingerprint
         )
         declared = self.storage.make_headers(item.name, content.content_type)
-        upload = s3.start_upload(key, _merge_headers(declared, content, stat.etag))
-        try:
+        with s3.start_upload(key, _merge_headers(declared, content, stat.etag)) as upload:
             try:
                 path = f"{source.storage.bucket}/{stat.object_name}"
                 etags = copy_parts(upload, path, stat.size, stat.etag)
@@ -236,10 +235,6 @@ class MinioAdapter(Adapter):
                 raise Damaged(f"The server copied it with the checksum {etags[0]}.")
             with _translate_conflict():
                 s3.finish_upload(upload, etags, _make_condition(target_item))
-        except BaseException:
-            with suppress(StorageError):
-                upload.abort()
-            raise
         self.storage.renew_link(key)
 
     def delete(self, names: Sequence[str]) -> dict[str, str]:

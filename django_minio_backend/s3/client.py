@@ -226,7 +226,7 @@ class Client:
     def abort_upload(self, upload: UnfinishedUpload) -> bool:
         """Delete the parts of an upload. Return False if there is no such upload any more."""
         try:
-            MultipartUpload(self.transport, upload.key, upload.id, {}).abort()
+            self.get_upload(upload.key, upload.id).abort()
         except errors.UploadNotFound:
             return False
         return True

@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from html import escape
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from django_minio_backend import errors
 from django_minio_backend.errors import StorageError
@@ -42,7 +42,7 @@ class StoredPart(NamedTuple):
 class MultipartUpload:
     """An unfinished upload in parts. Every method is one request unless it says otherwise.
 
-    All methods raise a `StorageError` if they fail.
+    All methods raise a `StorageError` if they fail. A `with` block that fails aborts the upload.
     """
 
     def __init__(self, transport: Transport, key: str, id: str, headers: Mapping[str, str]) -> None:
@@ -52,6 +52,15 @@ class MultipartUpload:
         #: The headers of an encryption key that the client holds. Each request with content needs
         #: them.
         self._headers = headers
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        if kind is not None:
+            # The error of the block is the one to report.
+            with suppress(StorageError):
+                self.abort()
 
     @property
     def _query(self) -> list[tuple[str, str]]:

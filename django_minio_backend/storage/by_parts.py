@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Any
 
 from django.core.files.base import File
 
-from django_minio_backend import errors
-from django_minio_backend.errors import ConfigurationError, StorageError
+from django_minio_backend.errors import ConfigurationError
 from django_minio_backend.s3 import quirks
 from django_minio_backend.s3.client import ONLY_NEW
 from django_minio_backend.s3.copying import copy_parts
 from django_minio_backend.s3.multipart import StoredPart
+from django_minio_backend.s3.unfinished import UnfinishedUpload
 from django_minio_backend.storage.compression import Compression
 from django_minio_backend.storage.identity import ConfiguredStorage
 from django_minio_backend.storage.links import PartLinks
@@ -77,8 +76,7 @@ class UploadsByParts(ConfiguredStorage):
 
     def abort_parts(self, name: str, upload_id: str) -> None:
         """Give up an upload, and delete its parts. It is no error if there is none."""
-        with suppress(errors.UploadNotFound):
-            self.s3.get_upload(self.key(name), upload_id).abort()
+        self.s3.abort_upload(UnfinishedUpload(self.key(name), upload_id))
 
     def save_new(
         self,
@@ -109,14 +107,9 @@ class UploadsByParts(ConfiguredStorage):
         if stat.size <= FIRST_RANGE or self.s3.holds_key:
             self._copy_through_here(source_key, stat.etag, name, content_type)
             return
-        upload = self.s3.start_upload(key, self.make_headers(name, content_type))
-        try:
+        with self.s3.start_upload(key, self.make_headers(name, content_type)) as upload:
             parts = copy_parts(upload, f"{self.bucket_name}/{source_key}", stat.size, stat.etag)
             self.s3.finish_upload(upload, parts, ONLY_NEW)
-        except BaseException:
-            with suppress(StorageError):
-                upload.abort()
-            raise
         self.renew_link(key)
 
     def _copy_through_here(
